@@ -1,0 +1,145 @@
+# pg_vitals: performance monitoring for PostgreSQL.
+#
+#   make && make install     build and install for PG_CONFIG (default: the pg_config in PATH)
+#   make demo | test | ...   see "Our own targets" below; they install what is missing first
+
+# The layers, lowest first.  A unit may include only headers of units before it;
+# test/lint reads this list.  A unit without a .c is a header alone.
+UNITS = \
+	compat \
+	base/settings \
+	base/histogram \
+	base/sqltext \
+	base/worker \
+	store/texts \
+	store/store \
+	store/persist \
+	collect/values \
+	collect/identity \
+	collect/execution \
+	collect/pending \
+	collect/statements \
+	collect/suggest \
+	collect/producers \
+	collect/findings \
+	collect/nplusone \
+	collect/frame \
+	surface/rows \
+	surface/statements \
+	surface/findings \
+	surface/info \
+	hooks
+
+# The parts of the install script, src/sql/PART.sql, in the order they need each other.
+SQL_PARTS = \
+	statements \
+	n_plus_one \
+	info
+
+EXTENSION = pg_vitals
+EXTVERSION = 1.0
+MODULE_big = pg_vitals
+PGFILEDESC = "pg_vitals - performance monitoring"
+
+SOURCES = $(wildcard $(UNITS:%=src/%.c)) src/pg_vitals.c
+OBJS = $(SOURCES:.c=.o)
+DATA_built = pg_vitals--$(EXTVERSION).sql
+REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+EXTRA_CLEAN = $(OBJS:.o=.d) build/lint
+
+PG_CPPFLAGS = -I$(srcdir)/src -DPGV_VERSION='"$(EXTVERSION)"'
+# -MMD notes the headers each object was made from (PGXS does not).  Before version 14
+# gcc only warned of a hook with the signature of another PostgreSQL version.
+PG_CFLAGS = -MMD -MP -Werror=incompatible-pointer-types
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+SERVER_HEADER := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h
+
+.DEFAULT_GOAL := all
+
+# Our own targets.  They must work before PostgreSQL is there, so nothing in them needs PGXS.
+.PHONY: setup demo test lint indent bench check-core
+setup:      ; @test/setup
+demo:       ; @test/demo
+test:       ; @test/run
+lint:       ; @test/lint
+indent:     ; @test/indent
+bench:      ; @test/bench/run
+check-core: ; @test/regress-core
+
+print-%: ; @echo $($*)
+
+ifeq ($(wildcard $(PGXS)),)
+MISSING = $(PG_CONFIG) --pgxs
+else ifeq ($(wildcard $(SERVER_HEADER)),)
+MISSING = $(SERVER_HEADER)
+endif
+
+ifdef MISSING
+
+.PHONY: all install installcheck clean
+all install installcheck:
+	@echo "The PostgreSQL server headers are missing ($(MISSING))." >&2
+	@echo "'make setup' installs them; or name another installation: make PG_CONFIG=..." >&2
+	@exit 1
+clean:
+	rm -rf $(OBJS) $(DATA_built) $(MODULE_big).so $(EXTRA_CLEAN)
+
+else
+
+# Bitcode for JIT inlining needs the clang this PostgreSQL was built with.
+CLANG_OF_PG := $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global)
+ifeq ($(shell command -v $(CLANG_OF_PG) 2>/dev/null),)
+override with_llvm := no
+endif
+
+# The tree walkers in the headers of 15 are not valid C23, the default from gcc 15 on.
+ifneq ($(filter 15.%,$(lastword $(shell $(PG_CONFIG) --version | cut -d' ' -f1-2))),)
+PG_CFLAGS += -std=gnu17
+endif
+
+include $(PGXS)
+
+# What the objects in this tree were made for.  Building for another server, or with
+# other flags, changes the file and so remakes them all.
+BUILT_FOR = $(shell $(PG_CONFIG) --version --pkglibdir) $(CC) $(CFLAGS) with_llvm=$(with_llvm)
+build/built-for: FORCE
+	@mkdir -p build
+	@echo '$(BUILT_FOR)' | cmp -s - $@ || echo '$(BUILT_FOR)' >$@
+.PHONY: FORCE
+FORCE:
+
+$(OBJS) $(DATA_built): build/built-for Makefile
+# Through the object, bitcode follows its headers too.
+$(OBJS:.o=.bc): %.bc: %.o
+-include $(OBJS:.o=.d)
+
+# Lines between "-- @if PG >= 17" (or "<") and "-- @endif" are kept for those versions only.
+define VERSION_FILTER
+/^-- @if /    { if (!/^-- @if PG (>=|<) [0-9]+$$/ || open) fail("bad or nested @if"); \
+                open = 1; drop = ($$4 == "<") ? pg >= $$5 + 0 : pg < $$5 + 0; next } \
+/^-- @endif$$/ { if (!open) fail("@endif without @if"); open = drop = 0; next } \
+!drop         { print } \
+END           { if (open) fail("@if without @endif"); exit bad } \
+function fail(what) { print FILENAME ":" FNR ": " what >"/dev/stderr"; bad = 1; exit 1 }
+endef
+
+$(DATA_built): $(SQL_PARTS:%=src/sql/%.sql)
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION pg_vitals" to load this file. \quit'; \
+	   awk -v pg=$(MAJORVERSION) '$(VERSION_FILTER)' $(filter %.sql,$^); } >$@.tmp || { rm -f $@.tmp; exit 1; }
+	mv $@.tmp $@
+
+# The sources once more, for test/lint: with more warnings, but not of PostgreSQL's headers.
+LINT_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+	-Wshadow=compatible-local -Wundef -Wstrict-prototypes -Wold-style-definition -Werror
+LINT_CPPFLAGS = $(subst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))
+LINT_OBJS = $(OBJS:src/%.o=build/lint/%.o)
+.PHONY: lint-warnings
+lint-warnings: $(LINT_OBJS)
+$(LINT_OBJS): build/lint/%.o: src/%.c build/built-for
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LINT_CFLAGS) $(CFLAGS_SL) $(LINT_CPPFLAGS) -c $< -o $@
+-include $(LINT_OBJS:.o=.d)
+
+endif

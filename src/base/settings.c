@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.c
+ *	  Every setting of pg_vitals: one row each, defined in one place.
+ *
+ * The list of applications to ignore is kept parsed (a run of NUL-terminated
+ * names ended by an empty one) as the setting's "extra", so that asking is a
+ * few comparisons and never an allocation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <limits.h>
+
+#include "base/settings.h"
+
+bool		pgv_enabled = true;
+int			pgv_track = PGV_TRACK_TOP;
+int			pgv_max_statements = 5000;
+int			pgv_text_memory_kb = 16384;
+bool		pgv_n_plus_one = true;
+int			pgv_n_plus_one_min_repeats = 5;
+int			pgv_n_plus_one_max_gap_ms = 250;
+int			pgv_n_plus_one_sample_rows = 64;
+int			pgv_n_plus_one_action = PGV_ACTION_OFF;
+int			pgv_persist_interval_s = 60;
+
+static char *ignore_applications = NULL;
+static const char *ignored_names = NULL;
+
+static const struct config_enum_entry track_options[] = {
+	{"none", PGV_TRACK_NONE, false},
+	{"top", PGV_TRACK_TOP, false},
+	{"all", PGV_TRACK_ALL, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry action_options[] = {
+	{"off", PGV_ACTION_OFF, false},
+	{"log", PGV_ACTION_LOG, false},
+	{"notice", PGV_ACTION_NOTICE, false},
+	{"warning", PGV_ACTION_WARNING, false},
+	{"error", PGV_ACTION_ERROR, false},
+	{NULL, 0, false}
+};
+
+/*
+ * Copy one name of the list, without the blanks around it, behind "dst".
+ * Returns the place behind its NUL, or dst where the name is empty.
+ */
+static char *
+copy_name(char *dst, const char *name, size_t len)
+{
+	while (len > 0 && (*name == ' ' || *name == '\t'))
+	{
+		name++;
+		len--;
+	}
+	while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
+		len--;
+	if (len == 0)
+		return dst;
+	memcpy(dst, name, len);
+	dst[len] = '\0';
+	return dst + len + 1;
+}
+
+static bool
+check_ignore_applications(char **newval, void **extra, GucSource source)
+{
+	const char *p = *newval;
+	char	   *names = guc_malloc(LOG, strlen(p) + 2);
+	char	   *dst = names;
+
+	if (names == NULL)
+		return false;
+	while (*p != '\0')
+	{
+		size_t		len = strcspn(p, ",");
+
+		dst = copy_name(dst, p, len);
+		p += len;
+		if (*p == ',')
+			p++;
+	}
+	*dst = '\0';
+	*extra = names;
+	return true;
+}
+
+static void
+assign_ignore_applications(const char *newval, void *extra)
+{
+	const char *names = extra;
+
+	ignored_names = (names != NULL && *names != '\0') ? names : NULL;
+}
+
+bool
+pgv_settings_ignores(const char *application)
+{
+	const char *name;
+
+	if (likely(ignored_names == NULL) || application == NULL)
+		return false;
+	for (name = ignored_names; *name != '\0'; name += strlen(name) + 1)
+	{
+		if (strcmp(name, application) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+define_collection(void)
+{
+	DefineCustomBoolVariable("pg_vitals.enabled",
+							 "Collects statistics.",
+							 "Off, the library costs one test in each hook.",
+							 &pgv_enabled, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_vitals.track",
+							 "Selects which statements are counted.",
+							 "\"top\" counts what clients send, \"all\" also the statements inside functions.",
+							 &pgv_track, PGV_TRACK_TOP, track_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.max_statements",
+							"Sets how many different statements are kept.",
+							"The counters of those pushed out are added to the rows <evicted>.",
+							&pgv_max_statements, 5000, 100, 1000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.text_memory",
+							"Sets the memory for the texts of statements.",
+							"When it is full, new statements are counted without their text.",
+							&pgv_text_memory_kb, 16384, 1024, MAX_KILOBYTES,
+							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_vitals.ignore_applications",
+							   "Lists application names that are left alone.",
+							   "Names are separated by commas and compared with application_name.",
+							   &ignore_applications, "",
+							   PGC_SUSET, 0,
+							   check_ignore_applications,
+							   assign_ignore_applications, NULL);
+	DefineCustomIntVariable("pg_vitals.persist_interval",
+							"Sets how often the statistics are written to disk.",
+							"Zero writes them at a clean shutdown only.",
+							&pgv_persist_interval_s, 60, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+static void
+define_n_plus_one(void)
+{
+	DefineCustomBoolVariable("pg_vitals.n_plus_one",
+							 "Looks for N+1 patterns and repeated identical statements.",
+							 NULL,
+							 &pgv_n_plus_one, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.n_plus_one_min_repeats",
+							"Sets how many repeats make a finding.",
+							NULL,
+							&pgv_n_plus_one_min_repeats, 5, 2, 1000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.n_plus_one_max_gap",
+							"Sets the idle time that ends a burst of repeats.",
+							NULL,
+							&pgv_n_plus_one_max_gap_ms, 250, 1, 60000,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.n_plus_one_sample_rows",
+							"Sets how many rows of a result are remembered.",
+							"Beyond 64, fewer columns of each result are remembered.",
+							&pgv_n_plus_one_sample_rows, 64, 8, 256,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_vitals.n_plus_one_action",
+							 "Tells the session that makes an N+1 at once.",
+							 "At \"error\" the statement that crosses the threshold fails with SQLSTATE VT001.",
+							 &pgv_n_plus_one_action, PGV_ACTION_OFF, action_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+void
+pgv_settings_define(void)
+{
+	define_collection();
+	define_n_plus_one();
+	MarkGUCPrefixReserved("pg_vitals");
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  Every setting of pg_vitals, as C variables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_SETTINGS_H
+#define PGV_SETTINGS_H
+
+typedef enum PgvTrack
+{
+	PGV_TRACK_NONE,				/* no statements */
+	PGV_TRACK_TOP,				/* what clients send */
+	PGV_TRACK_ALL				/* also what functions run */
+} PgvTrack;
+
+typedef enum PgvAction
+{
+	PGV_ACTION_OFF,
+	PGV_ACTION_LOG,
+	PGV_ACTION_NOTICE,
+	PGV_ACTION_WARNING,
+	PGV_ACTION_ERROR
+} PgvAction;
+
+extern bool pgv_enabled;
+extern int	pgv_track;
+extern int	pgv_max_statements;
+extern int	pgv_text_memory_kb;
+extern bool pgv_n_plus_one;
+extern int	pgv_n_plus_one_min_repeats;
+extern int	pgv_n_plus_one_max_gap_ms;
+extern int	pgv_n_plus_one_sample_rows;
+extern int	pgv_n_plus_one_action;
+extern int	pgv_persist_interval_s;
+
+/*
+ * Define all settings and reserve the prefix "pg_vitals".  To be called once,
+ * from _PG_init, while the postmaster loads its preload libraries.
+ */
+extern void pgv_settings_define(void);
+
+/*
+ * Does the list in pg_vitals.ignore_applications name this application?
+ * Never raises.  Costs one test when the list is empty.
+ */
+extern bool pgv_settings_ignores(const char *application);
+
+#endif							/* PGV_SETTINGS_H */

@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  The background worker.
+ *
+ * One process, without a database, on primaries and standbys.  It sleeps on
+ * its latch until the next tick is due.  The list of ticks is set by _PG_init,
+ * hence there in every process, also where processes are not forked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+
+#include "base/worker.h"
+
+#define PGV_WORKER_MAX_SLEEP_MS 10000
+#define PGV_WORKER_MAX_TICKS 8
+
+static const PgvTick *ticks = NULL;
+static int	nticks = 0;
+
+void
+pgv_worker_register(const PgvTick *list, int n)
+{
+	BackgroundWorker worker;
+
+	Assert(n <= PGV_WORKER_MAX_TICKS);
+	ticks = list;
+	nticks = n;
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = PGV_BGWORKER_FLAGS;
+	worker.bgw_start_time = BgWorkerStart_ConsistentState;
+	worker.bgw_restart_time = 5;
+	strlcpy(worker.bgw_library_name, "pg_vitals", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "pgv_worker_main", BGW_MAXLEN);
+	strlcpy(worker.bgw_name, "pg_vitals worker", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "pg_vitals worker", BGW_MAXLEN);
+	RegisterBackgroundWorker(&worker);
+}
+
+/* Run what is due; returns how long to sleep. */
+static long
+run_due(TimestampTz *last)
+{
+	long		sleep_ms = PGV_WORKER_MAX_SLEEP_MS;
+
+	for (int i = 0; i < nticks; i++)
+	{
+		int			interval = ticks[i].interval_ms();
+		TimestampTz now = GetCurrentTimestamp();
+		long		left;
+
+		if (interval <= 0)
+			continue;
+		left = (long) (interval - (now - last[i]) / 1000);
+		if (left <= 0)
+		{
+			ticks[i].run();
+			last[i] = GetCurrentTimestamp();
+			left = interval;
+		}
+		sleep_ms = Min(sleep_ms, left);
+	}
+	return sleep_ms;
+}
+
+void
+pgv_worker_main(Datum arg)
+{
+	TimestampTz last[PGV_WORKER_MAX_TICKS];
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+	for (int i = 0; i < PGV_WORKER_MAX_TICKS; i++)
+		last[i] = GetCurrentTimestamp();
+	while (!ShutdownRequestPending)
+	{
+		long		sleep_ms = run_due(last);
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 sleep_ms, pgv_wait_event("PgVitalsWorker"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+	proc_exit(0);
+}

@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * frame.c
+ *	  Frames of queries being executed, and measuring.
+ *
+ * Frames come from a small static pool (deep recursion takes more from
+ * TopMemoryContext) and stand in a list, newest first, where the one asked for
+ * is nearly always the first.  A reset callback on the query's own memory
+ * context takes a frame back; it also runs when a transaction fails and
+ * ExecutorEnd never comes.  By then the plan and the text may be gone, so a
+ * frame holds by value whatever counting needs.
+ *
+ * An execution is published when it is complete, not when its portal is
+ * closed: in the extended protocol that happens with the next message, which
+ * may be long in coming.  What follows (more fetches of a scrolled cursor) is
+ * published as more of the same call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "executor/execdesc.h"
+#include "nodes/execnodes.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "collect/frame.h"
+#include "collect/statements.h"
+
+#define PGV_FRAME_POOL 32
+#define PGV_CLOCK_US INT64CONST(1000000)	/* between looks at the clock */
+
+static PgvFrame pool[PGV_FRAME_POOL];
+static int	pool_used = 0;		/* frames of the pool ever handed out */
+static PgvFrame *free_frames = NULL;
+static PgvFrame *open_frames = NULL;
+
+static instr_time measured_end;
+
+static PgvFrame *
+take_frame(void)
+{
+	PgvFrame   *frame = free_frames;
+
+	if (likely(frame != NULL))
+	{
+		free_frames = frame->next;
+		return frame;
+	}
+	if (pool_used < PGV_FRAME_POOL)
+	{
+		frame = &pool[pool_used++];
+		frame->from_pool = true;
+		return frame;
+	}
+	frame = MemoryContextAllocExtended(TopMemoryContext, sizeof(PgvFrame),
+									   MCXT_ALLOC_NO_OOM);
+	if (frame != NULL)
+		frame->from_pool = false;
+	return frame;
+}
+
+/* The query's memory goes: take the frame out of the list and back. */
+static void
+close_frame(void *arg)
+{
+	PgvFrame   *frame = arg;
+	PgvFrame  **link = &open_frames;
+
+	if (frame->query != NULL)
+	{
+		frame->statement.source = NULL;
+		pgv_frame_publish(frame, NULL, PGV_OUTCOME_DONE);
+		frame->query = NULL;
+	}
+	while (*link != NULL && *link != frame)
+		link = &(*link)->next;
+	if (*link == frame)
+		*link = frame->next;
+	if (!frame->from_pool)
+	{
+		pfree(frame);
+		return;
+	}
+	frame->next = free_frames;
+	free_frames = frame;
+}
+
+PgvFrame *
+pgv_frame_open(QueryDesc *query)
+{
+	PgvFrame   *frame = take_frame();
+
+	if (unlikely(frame == NULL))
+		return NULL;
+	frame->query = query;
+	frame->counted = false;
+	frame->published = false;
+	frame->leftover = false;
+	frame->rows = 0;
+	memset(&frame->usage, 0, sizeof(frame->usage));
+	frame->watch.watched = false;
+	frame->callback.func = close_frame;
+	frame->callback.arg = frame;
+	MemoryContextRegisterResetCallback(query->estate->es_query_cxt,
+									   &frame->callback);
+	frame->next = open_frames;
+	open_frames = frame;
+	return frame;
+}
+
+PgvFrame *
+pgv_frame_of(QueryDesc *query)
+{
+	PgvFrame   *frame = open_frames;
+
+	while (frame != NULL && frame->query != query)
+		frame = frame->next;
+	return frame;
+}
+
+void
+pgv_measure_begin(PgvMeasure *measure)
+{
+	measure->buffers = pgBufferUsage;
+	measure->wal = pgWalUsage;
+	INSTR_TIME_SET_CURRENT(measure->start);
+}
+
+void
+pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
+{
+	instr_time	took;
+
+	INSTR_TIME_SET_CURRENT(measured_end);
+	took = measured_end;
+	INSTR_TIME_SUBTRACT(took, measure->start);
+	usage->time_ms += INSTR_TIME_GET_MILLISEC(took);
+	if (memcmp(&measure->buffers, &pgBufferUsage, sizeof(BufferUsage)) == 0 &&
+		memcmp(&measure->wal, &pgWalUsage, sizeof(WalUsage)) == 0)
+		return;
+	usage->any_buffers = true;
+	BufferUsageAccumDiff(&usage->buffers, &pgBufferUsage, &measure->buffers);
+	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
+}
+
+/*
+ * The monotonic clock that durations are taken from is set beside the time of
+ * day once a second, which saves a second look at a clock per statement.
+ */
+TimestampTz
+pgv_measured_at(void)
+{
+	static int64 offset = 0;
+	static int64 set_at = 0;
+	int64		us = (int64) INSTR_TIME_GET_MICROSEC(measured_end);
+
+	if (set_at == 0 || us - set_at > PGV_CLOCK_US)
+	{
+		instr_time	now;
+
+		INSTR_TIME_SET_CURRENT(now);
+		offset = GetCurrentTimestamp() - (int64) INSTR_TIME_GET_MICROSEC(now);
+		set_at = us;
+	}
+	return us + offset;
+}
+
+/* What only the query itself can tell. */
+static void
+ask_query(PgvExecution *e, QueryDesc *query)
+{
+	EState	   *estate = query->estate;
+
+	e->jit = estate->es_jit ? &estate->es_jit->instr : NULL;
+	e->workers_to_launch = PGV_WORKERS_TO_LAUNCH(estate);
+	e->workers_launched = PGV_WORKERS_LAUNCHED(estate);
+	e->generic_plan = PGV_PLAN_IS_GENERIC(query->plannedstmt);
+}
+
+void
+pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
+{
+	PgvExecution e;
+
+	if (frame->published && !frame->leftover)
+		return;
+	if (frame->counted)
+	{
+		e.statement = frame->statement;
+		e.usage = frame->usage;
+		e.rows = frame->rows;
+		e.outcome = outcome;
+		e.again = frame->published;
+		e.jit = NULL;
+		e.workers_to_launch = 0;
+		e.workers_launched = 0;
+		e.generic_plan = -1;
+		if (query != NULL && !frame->published)
+			ask_query(&e, query);
+		pgv_statements_executed(&e);
+	}
+	frame->published = true;
+	frame->leftover = false;
+	frame->rows = 0;
+	memset(&frame->usage, 0, sizeof(frame->usage));
+}

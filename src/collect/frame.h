@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * frame.h
+ *	  What is kept of a query while it is being executed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_FRAME_H
+#define PGV_FRAME_H
+
+#include "postgres.h"
+
+#include "executor/execdesc.h"
+#include "portability/instr_time.h"
+#include "utils/palloc.h"
+
+#include "collect/execution.h"
+#include "collect/nplusone.h"
+
+/*
+ * One query, from ExecutorStart until its memory goes.  It cannot be kept in
+ * a static or on a stack: cursors and portals interleave.
+ */
+typedef struct PgvFrame
+{
+	struct PgvFrame *next;		/* open frames newest first, or free ones */
+	QueryDesc  *query;			/* NULL when it has ended */
+	bool		from_pool;
+	bool		counted;		/* goes into the statements */
+	bool		published;		/* its call has been counted */
+	bool		leftover;		/* something to add since */
+	PgvStatementRef statement;
+	PgvUsage	usage;			/* since it was last published */
+	uint64		rows;			/* likewise */
+	PgvWatch	watch;			/* valid if watch.watched */
+	MemoryContextCallback callback;
+} PgvFrame;
+
+/* Where measuring began. */
+typedef struct PgvMeasure
+{
+	instr_time	start;
+	BufferUsage buffers;
+	WalUsage	wal;
+} PgvMeasure;
+
+/*
+ * A frame for a query that has been started; it lives as long as the query's
+ * memory context.  NULL without memory.  Raises nothing.
+ */
+extern PgvFrame *pgv_frame_open(QueryDesc *query);
+
+/* The frame of a query, or NULL. */
+extern PgvFrame *pgv_frame_of(QueryDesc *query);
+
+/* Begin and end measuring; the usage is added to what is there. */
+extern void pgv_measure_begin(PgvMeasure *measure);
+extern void pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage);
+
+/*
+ * Count what the frame has gathered, as one call or as more of it.  "query"
+ * gives JIT and worker figures, NULL when it is gone.  Raises nothing.
+ */
+extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
+							  PgvOutcome outcome);
+
+/* The time of day of the last pgv_measure_end. */
+extern TimestampTz pgv_measured_at(void);
+
+#endif							/* PGV_FRAME_H */

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * identity.c
+ *	  What a backend remembers of statements, so that a known one costs no
+ *	  look at its text.
+ *
+ * A set-associative table, private to the backend and of fixed size, maps the
+ * server's queryid to our fingerprint.  Statements that have no queryid are
+ * known by a hash of their bytes.  What is pushed out is found again by
+ * normalising the text once more: the fingerprint is a function of the text,
+ * so nothing depends on what is remembered.
+ *
+ * The normalised text of the statement seen last as new stays in a buffer
+ * until the next one, because the collectors ask for it a moment later.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+#include "base/sqltext.h"
+#include "collect/identity.h"
+#include "collect/values.h"
+#include "store/texts.h"
+
+#define PGV_SETS 512			/* power of two */
+#define PGV_WAYS 4
+#define PGV_NO_QUERYID UINT64CONST(0xA5A5A5A5A5A5A5A5)
+#define PGV_OPTIMISABLE UINT64CONST(0x5851F42D4C957F2D)
+
+typedef struct PgvKnown
+{
+	uint64		id;				/* 0: free */
+	uint64		fingerprint;
+	uint64		queryid;
+	uint8		hint[2];		/* by toplevel */
+} PgvKnown;
+
+typedef struct PgvKnownSet
+{
+	PgvKnown	ways[PGV_WAYS];
+	uint32		next;			/* the way to replace next */
+} PgvKnownSet;
+
+static PgvKnownSet *known = NULL;
+static uint8 no_hint;			/* stands in when memory is short */
+
+/* The text normalised last. */
+static char *last_text = NULL;
+static int	last_text_room = 0;
+static int	last_text_len = 0;
+static uint64 last_fingerprint = 0;
+
+/* The part of a source string that a statement is, by its location. */
+static const char *
+slice(const PgvStatementRef *ref, int *len)
+{
+	const char *text = ref->source;
+
+	if (ref->location > 0)
+		text += ref->location;
+	*len = ref->length > 0 ? ref->length : (int) strlen(text);
+	return text;
+}
+
+static bool
+have_known(void)
+{
+	if (unlikely(known == NULL))
+		known = MemoryContextAllocExtended(TopMemoryContext,
+										   PGV_SETS * sizeof(PgvKnownSet),
+										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	return known != NULL;
+}
+
+static uint64
+id_of(const PgvStatementRef *ref)
+{
+	uint64		id = ref->queryid;
+
+	if (unlikely(id == 0))
+	{
+		int			len;
+		const char *text = slice(ref, &len);
+
+		id = pgv_bytes_mix(PGV_NO_QUERYID, text, len);
+	}
+	if (ref->optimisable)
+		id ^= PGV_OPTIMISABLE;
+	return id != 0 ? id : 1;
+}
+
+static inline PgvKnownSet *
+set_of(uint64 id)
+{
+	return &known[(id ^ (id >> 32)) & (PGV_SETS - 1)];
+}
+
+static inline PgvKnown *
+find_known(uint64 id)
+{
+	PgvKnownSet *set = set_of(id);
+
+	for (int i = 0; i < PGV_WAYS; i++)
+	{
+		if (set->ways[i].id == id)
+			return &set->ways[i];
+	}
+	return NULL;
+}
+
+static PgvKnown *
+add_known(uint64 id, uint64 fingerprint, uint64 queryid)
+{
+	PgvKnownSet *set = set_of(id);
+	PgvKnown   *k = &set->ways[set->next];
+
+	set->next = (set->next + 1) % PGV_WAYS;
+	k->id = id;
+	k->fingerprint = fingerprint;
+	k->queryid = queryid;
+	k->hint[0] = k->hint[1] = 0;
+	return k;
+}
+
+/* A buffer for the normalised form of so many bytes; false without memory. */
+static bool
+have_room(int len)
+{
+	int			max = pgv_texts_max_length() + 1;
+	int			want = len < max / 2 ? Max(len * 2 + 64, 1024) : max;
+	char	   *room;
+
+	want = Min(want, max);
+	if (want <= last_text_room)
+		return true;
+	room = MemoryContextAllocExtended(TopMemoryContext, want, MCXT_ALLOC_NO_OOM);
+	if (room == NULL)
+		return last_text_room > 0;
+	if (last_text != NULL)
+		pfree(last_text);
+	last_text = room;
+	last_text_room = want;
+	last_fingerprint = 0;
+	return true;
+}
+
+/* Normalise a statement's text into the buffer; returns its fingerprint. */
+static uint64
+normalise(const PgvStatementRef *ref)
+{
+	PgvSqlNormal normal;
+	int			len;
+	const char *text = slice(ref, &len);
+	int			inner_start;
+	int			inner_len;
+	bool		room;
+
+	if (ref->optimisable &&
+		pgv_sqltext_inner(text, len, PGV_STANDARD_STRINGS(),
+						  &inner_start, &inner_len))
+	{
+		text += inner_start;
+		len = inner_len;
+	}
+	room = have_room(len);
+	pgv_sqltext_normalise(text, len, PGV_STANDARD_STRINGS(),
+						  room ? last_text : NULL, room ? last_text_room : 0,
+						  &normal);
+	last_text_len = room ? normal.len : 0;
+	last_fingerprint = normal.fingerprint;
+	return normal.fingerprint;
+}
+
+void
+pgv_identify(PgvStatementRef *ref)
+{
+	uint64		id = id_of(ref);
+	PgvKnown   *k;
+
+	ref->hint = &no_hint;
+	if (unlikely(!have_known()))
+	{
+		ref->fingerprint = normalise(ref);
+		return;
+	}
+	k = find_known(id);
+	if (unlikely(k == NULL))
+		k = add_known(id, normalise(ref), ref->queryid);
+	ref->fingerprint = k->fingerprint;
+	if (ref->queryid == 0)
+		ref->queryid = k->queryid;
+	ref->hint = &k->hint[ref->toplevel ? 1 : 0];
+}
+
+void
+pgv_identity_note_utility(const char *source, int location, int length,
+						  uint64 queryid)
+{
+	PgvStatementRef ref;
+	uint64		id;
+	PgvKnown   *k;
+
+	memset(&ref, 0, sizeof(ref));
+	ref.source = source;
+	ref.location = location;
+	ref.length = length;
+	id = id_of(&ref);
+	if (!have_known())
+		return;
+	k = find_known(id);
+	if (k == NULL)
+		k = add_known(id, normalise(&ref), queryid);
+	k->queryid = queryid;
+}
+
+bool
+pgv_identity_reference_text(const PgvStatementRef *ref)
+{
+	if (pgv_texts_reference(ref->fingerprint))
+		return true;
+	if (last_fingerprint != ref->fingerprint)
+	{
+		/* a text that gives another fingerprint is not this statement's */
+		if (ref->source == NULL || normalise(ref) != ref->fingerprint)
+			return false;
+	}
+	return last_text_len > 0 &&
+		pgv_texts_intern(ref->fingerprint, last_text, last_text_len,
+						 GetDatabaseEncoding());
+}

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * identity.h
+ *	  Which statement is this?  What a backend remembers of statements.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_IDENTITY_H
+#define PGV_IDENTITY_H
+
+#include "postgres.h"
+
+/* Which statement it is, to this backend. */
+typedef struct PgvStatementRef
+{
+	uint64		fingerprint;
+	uint64		queryid;		/* the server's; 0 where it gave none */
+	const char *source;			/* where its text stands, or NULL when gone */
+	int			location;		/* as in PlannedStmt */
+	int			length;
+	bool		optimisable;	/* not a utility statement */
+	bool		toplevel;
+	Oid			userid;
+	uint8	   *hint;			/* where its pending record was last */
+} PgvStatementRef;
+
+/*
+ * Fill in the fingerprint (and the hint) of a statement whose other fields are
+ * set, from what this backend remembers of its queryid, or by normalising its
+ * text if it is new here.  The source must be there.  Raises nothing.
+ */
+extern void pgv_identify(PgvStatementRef *ref);
+
+/*
+ * Remember the queryid of a utility statement under its text: another
+ * extension's hook may take it out of the tree before ours sees it.
+ */
+extern void pgv_identity_note_utility(const char *source, int location,
+									  int length, uint64 queryid);
+
+/*
+ * Make sure that the text of a statement is in shared memory and take a
+ * reference to it.  Returns false if that cannot be.  Raises nothing.
+ */
+extern bool pgv_identity_reference_text(const PgvStatementRef *ref);
+
+#endif							/* PGV_IDENTITY_H */

@@ -1,0 +1,1130 @@
+/*-------------------------------------------------------------------------
+ *
+ * nplusone.c
+ *	  The detector of repeated-statement patterns.
+ *
+ * N+1 is defined as fan-out of one parent execution: distinct rows of its
+ * result whose values reappear, one by one, in the predicate of a child.  It
+ * needs no request or transaction boundary, so it holds with pooled
+ * connections and in autocommit.
+ *
+ *	 parent	 SELECT .. FROM posts			rows 0 1 2 3 4 ...
+ *	 child	 .. FROM authors WHERE id = 98		 ^ credited to row 0
+ *	 child	 .. FROM authors WHERE id = 189		   ^ row 1
+ *
+ * A burst is one child statement credited to one group of rows: those of one
+ * result, or, where the parent itself is a repeat, those of all results of
+ * the parent's own burst (chains and nested loops).  When enough distinct
+ * rows are credited the burst becomes a finding if
+ *
+ *	 - the columns are one, or linked by foreign keys (proven), or
+ *	 - the rows were walked in order from one end, or nearly all were
+ *	   (likely): coincidences of small numbers do not look like that; or
+ *	 - there is no parent, but at least PGV_RUN_MIN different point lookups
+ *	   followed each other in one transaction (likely).
+ *
+ * A run of identical statements with identical results, and no write to their
+ * tables between, is a duplicate.
+ *
+ * All state is private to the backend, of fixed size and forgotten after
+ * n_plus_one_max_gap without a statement.  A finding goes to the store as soon
+ * as it is made, and with each further repeat.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/settings.h"
+#include "collect/findings.h"
+#include "collect/nplusone.h"
+#include "collect/suggest.h"
+#include "store/texts.h"
+
+#define PGV_BURSTS 64
+#define PGV_SAMES 64			/* power of two */
+#define PGV_WRITTEN 32			/* power of two */
+#define PGV_CANDIDATES 24
+#define PGV_HITS 160
+#define PGV_RUN_MIN 10			/* lookups without a parent */
+#define PGV_RUN_VALUES 64
+#define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
+#define PGV_DUPLICATE_GAP_MS 60.0
+#define PGV_MESSAGE_TEXT 300	/* bytes of a statement in a message */
+
+#define PGV_ERRCODE MAKE_SQLSTATE('V', 'T', '0', '0', '1')
+
+/* Sums of a burst since they were last reported. */
+typedef struct PgvTally
+{
+	int64		repeats;
+	int64		rows;
+	int64		hit;
+	int64		read;
+	double		exec_ms;
+	double		plan_ms;
+	double		wait_ms;
+	double		min_wait_ms;
+} PgvTally;
+
+typedef struct PgvBurst
+{
+	uint64		serial;			/* 0: free */
+	uint64		fingerprint;	/* of the child */
+	uint64		group;			/* whose rows; see group_of */
+	uint64		result;			/* serial of the result that "touched" is of */
+	uint64		root;			/* the burst that the parent is a repeat of */
+	uint64		parent_fingerprint;
+	uint64		parent_queryid;
+	uint64		touched[PGV_RESULT_MAX_ROWS / 64];
+	PgvLinkColumns link;
+	int			column;			/* of the result */
+	int			fanout;			/* distinct rows credited */
+	int			last_row;
+	int			min_row;
+	int			max_row;
+	int			ascending;		/* steps up, and down */
+	int			descending;
+	int			pipelined;		/* repeats that did not wait */
+	int64		repeats;
+	uint32		linked_hash;	/* the first value, and the other predicates' */
+	uint32		other_hash;
+	bool		linked_varies;
+	bool		other_varies;
+	bool		finding;
+	bool		reported;
+	PgvConfidence confidence;
+	uint64		last_serial;	/* clock of the last credit */
+	TimestampTz last;			/* end of the last repeat */
+	PgvTally	tally;
+} PgvBurst;
+
+/* The uninterrupted run of one statement in one transaction. */
+typedef struct PgvRun
+{
+	uint64		fingerprint;
+	uint32		lxid;
+	int			nvalues;
+	uint32		values[PGV_RUN_VALUES];
+} PgvRun;
+
+/* One statement with one set of parameters. */
+typedef struct PgvSame
+{
+	uint64		serial;			/* 0: free */
+	uint64		key;
+	uint64		fingerprint;
+	uint64		checksum;
+	uint64		rows;
+	uint64		clock;			/* of writes, when it was first seen */
+	int64		count;
+	int64		slow;			/* gaps too long for a burst */
+	bool		reported;
+	TimestampTz last;
+	PgvTally	tally;
+} PgvSame;
+
+/* A place of the rows that a value may have come from. */
+typedef struct PgvCandidate
+{
+	int			result;
+	int			column;
+	int			predicate;
+	int			hits;
+	int			row;			/* the first not yet credited, or -1 */
+	PgvLinkType link;
+	PgvBurst   *burst;			/* or NULL: none yet */
+} PgvCandidate;
+
+/* A statement on its way through linking. */
+typedef struct PgvChild
+{
+	const PgvStatementRef *ref;
+	const PgvArrival *arrival;
+	PgvPredicate predicates[PGV_MAX_PREDICATES];
+	int			npredicates;
+	PgvCandidate candidates[PGV_CANDIDATES];
+	int			ncandidates;
+} PgvChild;
+
+static PgvBurst *bursts = NULL; /* PGV_BURSTS, allocated with the first */
+static PgvSame sames[PGV_SAMES];
+static PgvRun run;
+static struct
+{
+	Oid			relid;
+	uint64		clock;
+}			written[PGV_WRITTEN];
+
+static uint64 next_serial = 1;
+static uint64 write_clock = 1;
+static uint64 all_written = 0;	/* clock of the last write to who knows what */
+static Oid	last_userid = InvalidOid;
+static char last_application[NAMEDATALEN];
+static bool anything = false;	/* is there something to forget? */
+
+/* ----- sessions ----- */
+
+void
+pgv_nplusone_forget(void)
+{
+	if (!anything)
+		return;
+	pgv_producers_clear();
+	if (bursts != NULL)
+		memset(bursts, 0, PGV_BURSTS * sizeof(PgvBurst));
+	memset(sames, 0, sizeof(sames));
+	run.nvalues = 0;
+	anything = false;
+}
+
+/* What ends everything that is going on: idleness, another role or name. */
+static void
+check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
+{
+	const char *application = application_name ? application_name : "";
+
+	if (arrival->wait_ms > pgv_n_plus_one_max_gap_ms ||
+		ref->userid != last_userid ||
+		strncmp(application, last_application, NAMEDATALEN - 1) != 0)
+	{
+		pgv_nplusone_forget();
+		last_userid = ref->userid;
+		strlcpy(last_application, application, NAMEDATALEN);
+	}
+}
+
+void
+pgv_nplusone_interrupt(bool may_write)
+{
+	run.nvalues = 0;
+	if (may_write)
+		all_written = ++write_clock;
+}
+
+void
+pgv_nplusone_wrote(QueryDesc *query)
+{
+	ListCell   *lc;
+
+	run.nvalues = 0;
+	write_clock++;
+	foreach(lc, query->plannedstmt->relationOids)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		written[relid & (PGV_WRITTEN - 1)].relid = relid;
+		written[relid & (PGV_WRITTEN - 1)].clock = write_clock;
+	}
+}
+
+/* Was any table of the query written to since? */
+static bool
+written_since(QueryDesc *query, uint64 clock)
+{
+	ListCell   *lc;
+
+	if (all_written > clock)
+		return true;
+	foreach(lc, query->plannedstmt->relationOids)
+	{
+		if (written[lfirst_oid(lc) & (PGV_WRITTEN - 1)].clock > clock)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_alive(TimestampTz last, const PgvArrival *arrival)
+{
+	return arrival->at - last <= (int64) pgv_n_plus_one_max_gap_ms * 1000;
+}
+
+/* ----- bursts ----- */
+
+/*
+ * The rows that count together: those of one result, or, where the result is
+ * itself a repeat, of all results of the burst it belongs to.
+ */
+static uint64
+group_of(const PgvResult *r)
+{
+	return r->burst != 0 ? ~r->burst : r->serial;
+}
+
+static PgvBurst *
+find_burst(uint64 fingerprint, uint64 group)
+{
+	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
+	{
+		if (bursts[i].serial != 0 && bursts[i].group == group &&
+			bursts[i].fingerprint == fingerprint)
+			return &bursts[i];
+	}
+	return NULL;
+}
+
+static PgvBurst *
+burst_by_serial(uint64 serial)
+{
+	for (int i = 0; bursts != NULL && serial != 0 && i < PGV_BURSTS; i++)
+	{
+		if (bursts[i].serial == serial)
+			return &bursts[i];
+	}
+	return NULL;
+}
+
+/* A fresh burst, in place of the one credited longest ago. */
+static PgvBurst *
+new_burst(uint64 fingerprint, uint64 group)
+{
+	PgvBurst   *b;
+
+	if (bursts == NULL)
+		bursts = MemoryContextAllocExtended(TopMemoryContext,
+											PGV_BURSTS * sizeof(PgvBurst),
+											MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (bursts == NULL)
+		return NULL;
+	b = &bursts[0];
+	for (int i = 1; i < PGV_BURSTS && b->serial != 0; i++)
+	{
+		if (bursts[i].serial == 0 || bursts[i].last_serial < b->last_serial)
+			b = &bursts[i];
+	}
+	memset(b, 0, sizeof(*b));
+	b->serial = next_serial++;
+	b->fingerprint = fingerprint;
+	b->group = group;
+	b->last_row = -1;
+	b->tally.min_wait_ms = -1;
+	return b;
+}
+
+static inline bool
+is_touched(const PgvBurst *b, const PgvResult *r, int row)
+{
+	if (b == NULL || b->result != r->serial)
+		return false;
+	return (b->touched[row / 64] >> (row % 64)) & 1;
+}
+
+/* ----- linking a value to a row ----- */
+
+static PgvCandidate *
+candidate_for(PgvChild *child, const PgvHit *hit, int predicate)
+{
+	PgvCandidate *c;
+	PgvResult  *r = pgv_producers_result(hit->result);
+
+	for (int i = child->ncandidates - 1; i >= 0; i--)
+	{
+		c = &child->candidates[i];
+		if (c->result == hit->result && c->column == hit->column &&
+			c->predicate == predicate)
+			return c;
+	}
+	if (child->ncandidates >= PGV_CANDIDATES)
+		return NULL;
+	c = &child->candidates[child->ncandidates++];
+	c->result = hit->result;
+	c->column = hit->column;
+	c->predicate = predicate;
+	c->hits = 0;
+	c->row = -1;
+	c->link = PGV_LINK_UNKNOWN;
+	c->burst = find_burst(child->ref->fingerprint, group_of(r));
+	return c;
+}
+
+/* Could rows of this result be the reason for the child? */
+static bool
+is_eligible(const PgvChild *child, const PgvResult *r)
+{
+	if (r->fingerprint == child->ref->fingerprint ||
+		!is_alive(r->active, child->arrival))
+		return false;
+	/* too few rows ever to make a finding, unless they add up or come yet */
+	return r->burst != 0 || r->growing ||
+		r->rows >= (uint64) pgv_n_plus_one_min_repeats;
+}
+
+static void
+gather_candidates(PgvChild *child, int predicate)
+{
+	PgvHit		hits[PGV_HITS];
+	int			n;
+
+	n = pgv_producers_find(&child->predicates[predicate], hits, PGV_HITS);
+	for (int i = 0; i < n; i++)
+	{
+		PgvResult  *r = pgv_producers_result(hits[i].result);
+		PgvCandidate *c;
+
+		if (!is_eligible(child, r))
+			continue;
+		c = candidate_for(child, &hits[i], predicate);
+		if (c == NULL)
+			continue;
+		c->hits++;
+		if (!is_touched(c->burst, r, hits[i].row) &&
+			(c->row < 0 || hits[i].row < c->row))
+			c->row = hits[i].row;
+	}
+}
+
+static void
+find_links(PgvChild *child)
+{
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		PgvCandidate *c = &child->candidates[i];
+		PgvPredicate *p = &child->predicates[c->predicate];
+		PgvColumn  *column = &pgv_producers_result(c->result)->columns[c->column];
+
+		c->link = pgv_link_type(p->relid, p->attno, column->relid, column->attno);
+	}
+}
+
+/*
+ * Did this child's last repeat go to this candidate's burst, after every
+ * result in question was there?  Then it goes on there.
+ */
+static bool
+is_going_on(const PgvChild *child, const PgvCandidate *c)
+{
+	if (c->burst == NULL || c->burst->column != c->column)
+		return false;
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		const PgvCandidate *other = &child->candidates[i];
+
+		if (pgv_producers_result(other->result)->serial > c->burst->last_serial ||
+			(other->burst != NULL && other->burst->last_serial > c->burst->last_serial))
+			return false;
+	}
+	return true;
+}
+
+/* Which of two candidates is the better origin?  True: a. */
+static bool
+is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
+{
+	bool		a_linked = a->link >= PGV_LINK_SAME;
+	bool		b_linked = b->link >= PGV_LINK_SAME;
+	bool		a_on;
+	bool		b_on;
+
+	if (a_linked != b_linked)
+		return a_linked;
+	if ((a->row >= 0) != (b->row >= 0))
+		return a->row >= 0;
+	a_on = is_going_on(child, a);
+	b_on = is_going_on(child, b);
+	if (a_on != b_on)
+		return a_on;
+	if (a->result == b->result)
+		return a->hits < b->hits;
+	return pgv_producers_result(a->result)->serial >
+		pgv_producers_result(b->result)->serial;
+}
+
+/* Rows of repeats count only where the columns are known to be linked. */
+static bool
+is_acceptable(const PgvCandidate *c)
+{
+	return c->link >= PGV_LINK_SAME ||
+		pgv_producers_result(c->result)->burst == 0;
+}
+
+static PgvCandidate *
+best_candidate(PgvChild *child)
+{
+	PgvCandidate *best = NULL;
+
+	for (int i = 0; i < child->npredicates; i++)
+		gather_candidates(child, i);
+	find_links(child);
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		PgvCandidate *c = &child->candidates[i];
+
+		if (is_acceptable(c) && (best == NULL || is_better(child, c, best)))
+			best = c;
+	}
+	return best;
+}
+
+/* ----- crediting ----- */
+
+static void
+describe_burst(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
+{
+	PgvResult  *r = pgv_producers_result(c->result);
+	const PgvPredicate *p = &child->predicates[c->predicate];
+
+	b->parent_fingerprint = r->fingerprint;
+	b->parent_queryid = r->queryid;
+	b->root = r->burst;
+	b->column = c->column;
+	b->link.type = c->link;
+	b->link.child_relid = p->relid;
+	b->link.child_attno = p->attno;
+	b->link.parent_relid = r->columns[c->column].relid;
+	b->link.parent_attno = r->columns[c->column].attno;
+}
+
+/* A hash of the predicates beside the linked one. */
+static uint32
+other_predicates(const PgvChild *child, int linked)
+{
+	uint32		sum = 0;
+
+	for (int i = 0; i < child->npredicates; i++)
+	{
+		if (i != linked)
+			sum = sum * 31 + child->predicates[i].hash;
+	}
+	return sum;
+}
+
+static void
+note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
+{
+	uint32		linked = child->predicates[c->predicate].hash;
+	uint32		other = other_predicates(child, c->predicate);
+
+	if (b->repeats == 0)
+	{
+		b->linked_hash = linked;
+		b->other_hash = other;
+		return;
+	}
+	b->linked_varies |= (linked != b->linked_hash);
+	b->other_varies |= (other != b->other_hash);
+}
+
+static void
+touch_row(PgvBurst *b, const PgvResult *r, int row)
+{
+	if (b->result != r->serial)
+	{
+		memset(b->touched, 0, sizeof(b->touched));
+		b->result = r->serial;
+		b->last_row = -1;
+		b->min_row = b->max_row = row;
+	}
+	b->touched[row / 64] |= UINT64CONST(1) << (row % 64);
+	b->fanout++;
+	if (b->last_row >= 0 && row > b->last_row)
+		b->ascending++;
+	else if (b->last_row >= 0)
+		b->descending++;
+	b->last_row = row;
+	b->min_row = Min(b->min_row, row);
+	b->max_row = Max(b->max_row, row);
+}
+
+static void
+count_repeat(PgvBurst *b, const PgvArrival *arrival)
+{
+	b->repeats++;
+	b->last_serial = next_serial++;
+	b->last = arrival->at;
+	if (b->repeats > 1 && arrival->wait_ms < PGV_PIPELINED_MS)
+		b->pipelined++;
+	b->tally.repeats++;
+	b->tally.wait_ms += arrival->wait_ms;
+	b->tally.plan_ms += arrival->plan_ms;
+	if (b->tally.min_wait_ms < 0 || arrival->wait_ms < b->tally.min_wait_ms)
+		b->tally.min_wait_ms = arrival->wait_ms;
+}
+
+static PgvBurst *
+credit(PgvChild *child, PgvCandidate *c)
+{
+	PgvResult  *r = pgv_producers_result(c->result);
+	PgvBurst   *b = c->burst;
+
+	if (b == NULL)
+	{
+		b = new_burst(child->ref->fingerprint, group_of(r));
+		if (b == NULL)
+			return NULL;
+		describe_burst(b, child, c);
+	}
+	note_values(b, child, c);
+	if (c->row >= 0)
+		touch_row(b, r, c->row);
+	count_repeat(b, child->arrival);
+	pgv_producers_touch(r, child->arrival->at);
+	return b;
+}
+
+/*
+ * A value that is in no remembered row: where a burst of this statement walks
+ * a result longer than what is remembered of it, it goes on there.
+ */
+static PgvBurst *
+credit_beyond_sample(PgvChild *child)
+{
+	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
+	{
+		PgvBurst   *b = &bursts[i];
+		PgvResult  *r;
+
+		if (b->serial == 0 || !b->finding ||
+			b->fingerprint != child->ref->fingerprint ||
+			!is_alive(b->last, child->arrival) ||
+			child->predicates[0].relid != b->link.child_relid)
+			continue;
+		r = pgv_producers_by_serial(b->result);
+		if (r == NULL || r->rows <= (uint64) r->sampled ||
+			b->repeats >= (int64) r->rows)
+			continue;
+		count_repeat(b, child->arrival);
+		return b;
+	}
+	return NULL;
+}
+
+/* ----- runs without a parent ----- */
+
+static uint32
+all_predicates(const PgvChild *child)
+{
+	return other_predicates(child, -1);
+}
+
+/* Is the value new to the run?  Remembers it as far as there is room. */
+static bool
+is_new_value(uint32 value)
+{
+	for (int i = 0; i < run.nvalues; i++)
+	{
+		if (run.values[i] == value)
+			return false;
+	}
+	if (run.nvalues < PGV_RUN_VALUES)
+		run.values[run.nvalues++] = value;
+	return true;
+}
+
+/* Count a lookup that follows others like it in one transaction. */
+static PgvBurst *
+credit_run(PgvChild *child)
+{
+	PgvBurst   *b;
+	uint64		group;
+
+	if (!IsTransactionBlock())
+		return NULL;
+	if (run.nvalues == 0 || run.fingerprint != child->ref->fingerprint ||
+		run.lxid != PGV_LXID())
+	{
+		run.fingerprint = child->ref->fingerprint;
+		run.lxid = PGV_LXID();
+		run.nvalues = 0;
+	}
+	group = UINT64CONST(0x8000000000000000) | run.lxid;
+	if (run.nvalues == 0)
+	{
+		b = find_burst(child->ref->fingerprint, group);
+		if (b != NULL)
+			b->serial = 0;
+	}
+	if (!is_new_value(all_predicates(child)))
+		return NULL;
+	b = find_burst(child->ref->fingerprint, group);
+	if (b == NULL)
+		b = new_burst(child->ref->fingerprint, group);
+	if (b == NULL)
+		return NULL;
+	b->link.child_relid = child->predicates[0].relid;
+	b->link.child_attno = child->predicates[0].attno;
+	b->fanout++;
+	count_repeat(b, child->arrival);
+	return b;
+}
+
+/* ----- verdicts ----- */
+
+/* Were the rows walked in order from one end, or nearly all of them? */
+static bool
+is_walk(const PgvBurst *b)
+{
+	PgvResult  *r = pgv_producers_by_serial(b->result);
+	int			steps = b->fanout - 1;
+	int			from_first;
+	int			from_last;
+
+	if (r == NULL)
+		return false;
+	if (r->rows <= (uint64) r->sampled && b->fanout * 100 >= r->sampled * 95)
+		return true;
+	from_first = b->max_row + 1;
+	from_last = r->sampled - b->min_row;
+	if (b->ascending * 10 >= steps * 8)
+		return b->fanout * 2 >= from_first;
+	if (b->descending * 10 >= steps * 8)
+		return b->fanout * 2 >= from_last;
+	return false;
+}
+
+/* Is the burst a finding?  Sets its confidence. */
+static bool
+is_finding(PgvBurst *b)
+{
+	int			min = pgv_n_plus_one_min_repeats;
+
+	if (b->pipelined * 5 >= (b->repeats - 1) * 4)
+		return false;
+	if (b->parent_fingerprint == 0)
+	{
+		b->confidence = PGV_LIKELY;
+		return b->fanout >= Max(PGV_RUN_MIN, min);
+	}
+	if (b->fanout < min || (b->other_varies && !b->linked_varies))
+		return false;
+	b->confidence = b->link.type >= PGV_LINK_SAME ? PGV_PROVEN : PGV_LIKELY;
+	return b->confidence == PGV_PROVEN || is_walk(b);
+}
+
+/* ----- reporting ----- */
+
+static void
+fill_delta(PgvFinding *delta, const PgvTally *tally)
+{
+	delta->repeats = tally->repeats;
+	delta->rows = tally->rows;
+	delta->blocks_hit = tally->hit;
+	delta->blocks_read = tally->read;
+	delta->exec_ms = tally->exec_ms;
+	delta->plan_ms = tally->plan_ms;
+	delta->wait_ms = tally->wait_ms;
+	delta->min_wait_ms = tally->min_wait_ms;
+}
+
+static void
+clear_tally(PgvTally *tally)
+{
+	memset(tally, 0, sizeof(*tally));
+	tally->min_wait_ms = -1;
+}
+
+/* Link and advice of a burst, for its first report. */
+static void
+describe_finding(const PgvBurst *b, StringInfo link, StringInfo suggestion)
+{
+	char	   *child = pgv_texts_copy(b->fingerprint);
+
+	initStringInfo(link);
+	initStringInfo(suggestion);
+	pgv_link_text(link, &b->link);
+	pgv_suggest_batch(suggestion, child, &b->link);
+}
+
+static void
+report_burst(PgvBurst *b, const PgvStatementRef *ref)
+{
+	PgvFinding	delta;
+	StringInfoData link;
+	StringInfoData suggestion;
+	bool		first = !b->reported;
+
+	memset(&delta, 0, sizeof(delta));
+	delta.fingerprint = b->fingerprint;
+	delta.parent_fingerprint = b->parent_fingerprint;
+	delta.queryid = ref->queryid;
+	delta.parent_queryid = b->parent_queryid;
+	delta.confidence = b->confidence;
+	delta.bursts = first ? 1 : 0;
+	delta.max_repeats = b->repeats;
+	delta.distinct = b->fanout;
+	fill_delta(&delta, &b->tally);
+	if (first)
+		describe_finding(b, &link, &suggestion);
+	pgv_findings_report(PGV_FINDING_N_PLUS_ONE, &delta, ref,
+						first ? link.data : NULL,
+						first ? suggestion.data : NULL);
+	b->reported = true;
+	clear_tally(&b->tally);
+}
+
+/* A statement's text for a message: its beginning, or what there is to say. */
+static char *
+text_for_message(uint64 fingerprint)
+{
+	char	   *text = pgv_texts_copy(fingerprint);
+
+	if (text == NULL)
+		return pstrdup("(text not kept)");
+	if (strlen(text) > PGV_MESSAGE_TEXT)
+	{
+		text[pg_mbcliplen(text, strlen(text), PGV_MESSAGE_TEXT)] = '\0';
+		return psprintf("%s ...", text);
+	}
+	return text;
+}
+
+static int
+action_level(void)
+{
+	switch (pgv_n_plus_one_action)
+	{
+		case PGV_ACTION_LOG:
+			return LOG_SERVER_ONLY;
+		case PGV_ACTION_NOTICE:
+			return NOTICE;
+		case PGV_ACTION_WARNING:
+			return WARNING;
+		default:
+			return ERROR;
+	}
+}
+
+/* Tell the session what it does, as it asked to be told. */
+static void
+tell_burst(const PgvBurst *b)
+{
+	char	   *child = text_for_message(b->fingerprint);
+
+	if (b->parent_fingerprint != 0)
+		ereport(action_level(),
+				(errcode(PGV_ERRCODE),
+				 errmsg("N+1: \"%s\" repeated " INT64_FORMAT " times for rows of \"%s\"",
+						child, b->repeats,
+						text_for_message(b->parent_fingerprint)),
+				 errhint("Fetch the rows for all values in one statement.")));
+	else
+		ereport(action_level(),
+				(errcode(PGV_ERRCODE),
+				 errmsg("N+1: \"%s\" repeated " INT64_FORMAT " times with single values in one transaction",
+						child, b->repeats),
+				 errhint("Fetch the rows for all values in one statement.")));
+}
+
+/* ----- duplicates ----- */
+
+/* Does the query read a table of the application, without locking rows? */
+static bool
+reads_tables(QueryDesc *query)
+{
+	ListCell   *lc;
+
+	if (query->plannedstmt->rowMarks != NIL)
+		return false;
+	foreach(lc, query->plannedstmt->relationOids)
+	{
+		if (lfirst_oid(lc) >= FirstNormalObjectId)
+			return true;
+	}
+	return false;
+}
+
+static void
+start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
+{
+	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
+	int			i = (int) ((key ^ (key >> 17)) & (PGV_SAMES - 1));
+	PgvSame    *s = &sames[i];
+
+	if (s->serial == 0 || s->key != key || s->fingerprint != ref->fingerprint ||
+		!is_alive(s->last, &watch->arrival) || written_since(query, s->clock))
+	{
+		memset(s, 0, sizeof(*s));
+		s->serial = next_serial++;
+		s->key = key;
+		s->fingerprint = ref->fingerprint;
+		s->clock = write_clock;
+		s->tally.min_wait_ms = -1;
+	}
+	else if (watch->arrival.at - s->last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
+		s->slow++;
+	s->count++;
+	watch->same = i;
+	watch->same_serial = s->serial;
+	watch->capture.want_checksum = (s->count >= 2);
+}
+
+/* How many sets of parameters of this statement are reported by now? */
+static int
+reported_sames(uint64 fingerprint)
+{
+	int			n = 0;
+
+	for (int i = 0; i < PGV_SAMES; i++)
+	{
+		if (sames[i].serial != 0 && sames[i].reported &&
+			sames[i].fingerprint == fingerprint)
+			n++;
+	}
+	return n;
+}
+
+static void
+report_same(PgvSame *s, const PgvStatementRef *ref)
+{
+	PgvFinding	delta;
+	StringInfoData suggestion;
+	int			others = reported_sames(s->fingerprint);
+
+	memset(&delta, 0, sizeof(delta));
+	delta.fingerprint = s->fingerprint;
+	delta.queryid = ref->queryid;
+	delta.confidence = PGV_PROVEN;
+	delta.bursts = others == 0 ? 1 : 0;
+	delta.max_repeats = s->count;
+	delta.distinct = s->reported ? others : others + 1;
+	fill_delta(&delta, &s->tally);
+	initStringInfo(&suggestion);
+	if (others == 0)
+		pgv_suggest_duplicate(&suggestion);
+	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, NULL,
+						others == 0 ? suggestion.data : NULL);
+	s->reported = true;
+	clear_tally(&s->tally);
+}
+
+static void
+tell_same(const PgvSame *s)
+{
+	ereport(action_level(),
+			(errcode(PGV_ERRCODE),
+			 errmsg("duplicate: \"%s\" repeated " INT64_FORMAT " times with the same parameters and the same result",
+					text_for_message(s->fingerprint), s->count),
+			 errhint("Keep the result of the first time.")));
+}
+
+/* Add what the execution used to a tally. */
+static void
+add_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows)
+{
+	tally->exec_ms += usage->time_ms;
+	tally->rows += rows;
+	if (usage->any_buffers)
+	{
+		tally->hit += usage->buffers.shared_blks_hit;
+		tally->read += usage->buffers.shared_blks_read;
+	}
+}
+
+/* Is the result the one that came before? */
+static bool
+same_result(PgvSame *s, const PgvCapture *capture)
+{
+	if (s->count == 1)
+		s->rows = capture->rows;
+	else if (s->count == 2)
+		s->checksum = capture->checksum;
+	return capture->rows == s->rows &&
+		(s->count == 1 || capture->checksum == s->checksum);
+}
+
+static void
+end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+		 const PgvUsage *usage, uint64 rows, TimestampTz now)
+{
+	PgvSame    *s = &sames[watch->same];
+	bool		made;
+
+	if (watch->same_serial == 0 || s->serial != watch->same_serial)
+		return;
+	s->last = now;
+	s->tally.repeats++;
+	s->tally.wait_ms += watch->arrival.wait_ms;
+	s->tally.plan_ms += watch->arrival.plan_ms;
+	add_usage(&s->tally, usage, rows);
+	if (!same_result(s, &watch->capture))
+	{
+		s->serial = 0;
+		return;
+	}
+	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count)
+		return;
+	made = !s->reported;
+	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
+		return;
+	report_same(s, ref);
+	if (made && pgv_n_plus_one_action != PGV_ACTION_OFF)
+		tell_same(s);
+}
+
+/* ----- the way of a statement ----- */
+
+/* A job queue takes whatever is free: nothing repeats there. */
+static bool
+skips_locked(QueryDesc *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->plannedstmt->rowMarks)
+	{
+		if (lfirst_node(PlanRowMark, lc)->waitPolicy == LockWaitSkip)
+			return true;
+	}
+	return false;
+}
+
+/* Leave out what is known by catalog columns: drivers look there. */
+static void
+drop_catalog_predicates(PgvChild *child)
+{
+	int			n = 0;
+
+	for (int i = 0; i < child->npredicates; i++)
+	{
+		if (child->predicates[i].relid >= FirstNormalObjectId)
+			child->predicates[n++] = child->predicates[i];
+	}
+	child->npredicates = n;
+}
+
+/* Find the burst that the statement is a repeat of, if it is one. */
+static PgvBurst *
+attribute(QueryDesc *query, const PgvStatementRef *ref, const PgvArrival *arrival)
+{
+	PgvChild	child;
+	PgvCandidate *best = NULL;
+	PgvBurst   *b;
+
+	if (!pgv_producers_any() && !IsTransactionBlock())
+		return NULL;
+	child.ref = ref;
+	child.arrival = arrival;
+	child.ncandidates = 0;
+	child.npredicates = pgv_values_predicates(query, child.predicates);
+	drop_catalog_predicates(&child);
+	if (child.npredicates == 0)
+	{
+		run.nvalues = 0;
+		return NULL;
+	}
+	if (pgv_producers_any())
+		best = best_candidate(&child);
+	if (best != NULL)
+		b = credit(&child, best);
+	else
+		b = credit_beyond_sample(&child);
+	if (b != NULL)
+	{
+		run.nvalues = 0;
+		return b;
+	}
+	return credit_run(&child);
+}
+
+void
+pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+				   const PgvArrival *arrival, bool child)
+{
+	PgvBurst   *b = NULL;
+
+	check_session(ref, arrival);
+	if (skips_locked(query))
+	{
+		run.nvalues = 0;
+		return;
+	}
+	watch->watched = true;
+	watch->child = child;
+	watch->arrival = *arrival;
+	watch->capture.fingerprint = ref->fingerprint;
+	watch->capture.queryid = ref->queryid;
+	anything = true;
+	pgv_shape_of(query, &watch->capture.shape);
+	if (child)
+		b = attribute(query, ref, arrival);
+	if (b != NULL)
+	{
+		watch->burst = (int) (b - bursts);
+		watch->burst_serial = b->serial;
+		watch->capture.burst = b->serial;
+		if (!b->finding && is_finding(b))
+			b->finding = watch->tell = true;
+	}
+	if (child && reads_tables(query))
+		start_same(watch, query, ref);
+}
+
+static PgvBurst *
+burst_of(const PgvWatch *watch)
+{
+	if (watch->burst_serial == 0 || bursts == NULL ||
+		bursts[watch->burst].serial != watch->burst_serial)
+		return NULL;
+	return &bursts[watch->burst];
+}
+
+DestReceiver *
+pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+				 bool growing)
+{
+	PgvBurst   *b;
+
+	if (watch->tell && pgv_n_plus_one_action != PGV_ACTION_OFF &&
+		(b = burst_of(watch)) != NULL)
+	{
+		watch->tell = false;
+		report_burst(b, ref);
+		tell_burst(b);
+	}
+	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum &&
+		watch->same_serial == 0)
+		return query->dest;
+	return pgv_capture_begin(&watch->capture, query->dest, growing);
+}
+
+/* Keep alive what a repeat belongs to, up to the outermost loop. */
+static void
+refresh(PgvBurst *b, TimestampTz now)
+{
+	for (int depth = 0; b != NULL && depth < 8; depth++)
+	{
+		PgvResult  *r = pgv_producers_by_serial(b->result);
+
+		b->last = now;
+		if (r != NULL)
+			pgv_producers_touch(r, now);
+		b = burst_by_serial(b->root);
+	}
+}
+
+void
+pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+				 const PgvUsage *usage, uint64 rows, TimestampTz now,
+				 bool complete)
+{
+	PgvBurst   *b = burst_of(watch);
+
+	if (watch->capture.serial != 0)
+	{
+		watch->capture.growing &= !complete;
+		pgv_capture_end(&watch->capture, now);
+	}
+	if (b != NULL)
+	{
+		refresh(b, now);
+		if (complete)
+			add_usage(&b->tally, usage, rows);
+		if (b->finding)
+			report_burst(b, ref);
+	}
+	if (complete)
+		end_same(watch, query, ref, usage, rows, now);
+}
+
+Size
+pgv_nplusone_memory(void)
+{
+	return pgv_producers_memory() + sizeof(sames) +
+		(bursts != NULL ? PGV_BURSTS * sizeof(PgvBurst) : 0);
+}

@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * nplusone.h
+ *	  The detector of repeated-statement patterns.
+ *
+ * It is told of every statement that the client sends, in order: when it
+ * starts, when it runs, when it has run.  It finds statements that are
+ * repeated for the rows of an earlier result (n_plus_one), and such as are
+ * repeated with the same parameters and the same result (duplicate).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_NPLUSONE_H
+#define PGV_NPLUSONE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "executor/execdesc.h"
+
+#include "collect/execution.h"
+#include "collect/producers.h"
+
+/* When a statement came, as seen from the server. */
+typedef struct PgvArrival
+{
+	TimestampTz at;				/* its first message */
+	double		wait_ms;		/* since the end of the one before it */
+	double		plan_ms;		/* planning it took since then */
+} PgvArrival;
+
+/* What the detector keeps of one execution; part of its frame, zero at first. */
+typedef struct PgvWatch
+{
+	bool		watched;
+	bool		child;			/* may be a repeat; a cursor may not */
+	bool		tell;			/* it makes a finding: to be told when it runs */
+	int			burst;			/* index, while burst_serial is its serial */
+	uint64		burst_serial;
+	int			same;			/* index, while same_serial is its serial */
+	uint64		same_serial;
+	PgvArrival	arrival;
+	PgvCapture	capture;
+} PgvWatch;
+
+/*
+ * A client's SELECT was started.  child: it is executed right away, and may be
+ * a repeat (not so: DECLARE CURSOR).  Needs the transaction of the query.
+ * May raise what reading the catalog raises.
+ */
+extern void pgv_nplusone_start(PgvWatch *watch, QueryDesc *query,
+							   const PgvStatementRef *ref,
+							   const PgvArrival *arrival, bool child);
+
+/*
+ * It is about to run, wholly or (growing) in part.  Returns the receiver that
+ * its rows are to be sent to.  Tells the session of a finding just made, as
+ * n_plus_one_action asks: may raise ERROR VT001.
+ */
+extern DestReceiver *pgv_nplusone_run(PgvWatch *watch, QueryDesc *query,
+									  const PgvStatementRef *ref, bool growing);
+
+/*
+ * It has run until now, using so much and giving so many rows in all its runs
+ * so far.  "complete": to its end.  May tell, and raise, as above.
+ */
+extern void pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query,
+							 const PgvStatementRef *ref, const PgvUsage *usage,
+							 uint64 rows, TimestampTz now, bool complete);
+
+/* The statement writes to tables. */
+extern void pgv_nplusone_wrote(QueryDesc *query);
+
+/* Another statement of the client: whatever ran uninterrupted is over. */
+extern void pgv_nplusone_interrupt(bool may_write);
+
+/* The session begins anew (DISCARD ALL): forget all that is going on. */
+extern void pgv_nplusone_forget(void);
+
+/* Private memory of this backend in use by the detector. */
+extern Size pgv_nplusone_memory(void);
+
+#endif							/* PGV_NPLUSONE_H */

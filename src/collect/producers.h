@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * producers.h
+ *	  The recent results of this backend, found by the values in their rows.
+ *
+ * A statement that returns rows is a producer: its first rows are remembered
+ * as hashes, each with the column of a table that it came from, so that a
+ * later statement's predicate can be traced to the row that fed it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_PRODUCERS_H
+#define PGV_PRODUCERS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "executor/execdesc.h"
+#include "tcop/dest.h"
+
+#include "collect/values.h"
+
+#define PGV_RESULT_COLUMNS 8
+#define PGV_RESULT_MAX_ROWS 256
+#define PGV_RESULTS 16			/* results of several rows */
+#define PGV_SINGLES 64			/* one-row results of repeated statements */
+
+/* Where a column of a result came from: relid 0 where that is not known. */
+typedef struct PgvColumn
+{
+	Oid			relid;
+	AttrNumber	attno;
+	uint8		family;
+} PgvColumn;
+
+/* The columns of a statement's result that are worth remembering. */
+typedef struct PgvShape
+{
+	int			ncolumns;
+	AttrNumber	resno[PGV_RESULT_COLUMNS];	/* ascending */
+	Oid			type[PGV_RESULT_COLUMNS];
+	PgvColumn	column[PGV_RESULT_COLUMNS];
+} PgvShape;
+
+/* One remembered result. */
+typedef struct PgvResult
+{
+	uint64		serial;			/* of the execution; 0: not in use */
+	uint64		fingerprint;
+	uint64		queryid;
+	uint64		rows;			/* in all */
+	uint64		used;			/* clock of the last link to it, or its making */
+	uint64		burst;			/* serial of the burst it was a repeat of; 0 */
+	TimestampTz active;			/* its end, or that of the last child */
+	int			sampled;		/* rows remembered */
+	int			ncolumns;
+	int			stride;			/* rows there is room for */
+	bool		growing;		/* a cursor that may be fetched on */
+	bool		indexed;
+	PgvColumn	columns[PGV_RESULT_COLUMNS];
+} PgvResult;
+
+/* The receiver that stands before the client's and looks at the rows. */
+typedef struct PgvCapture
+{
+	DestReceiver pub;
+	DestReceiver *inner;
+	PgvShape	shape;
+	uint64		serial;			/* of the execution; kept between fetches */
+	uint64		fingerprint;
+	uint64		queryid;
+	uint64		burst;
+	uint64		rows;
+	uint64		checksum;
+	int			limit;			/* rows to remember */
+	int			result;			/* index of the result, or -1 */
+	bool		want_checksum;
+	bool		growing;
+	uint32		first[PGV_RESULT_COLUMNS];	/* hashes of the first row */
+} PgvCapture;
+
+/* One place where a value was found. */
+typedef struct PgvHit
+{
+	int			result;			/* index for pgv_producers_result */
+	int			column;
+	int			row;
+} PgvHit;
+
+/*
+ * Work out which columns of a query's result to remember; ncolumns is 0 where
+ * none are.  The query must have been started.  Looks at no catalog.
+ */
+extern void pgv_shape_of(QueryDesc *query, PgvShape *shape);
+
+/*
+ * Put a capture before the query's receiver.  "capture" is initialised by the
+ * first call for an execution (serial 0 tells) and goes on with later fetches.
+ * Returns the receiver to use.  Raises nothing.
+ */
+extern DestReceiver *pgv_capture_begin(PgvCapture *capture, DestReceiver *inner,
+									   bool growing);
+
+/*
+ * The run is over: what was captured becomes findable.  A one-row result is
+ * kept only if it belongs to a burst.  Raises nothing.
+ */
+extern void pgv_capture_end(PgvCapture *capture, TimestampTz now);
+
+/* Is anything remembered that a value could be found in? */
+extern bool pgv_producers_any(void);
+
+/*
+ * Where the value of a predicate stands in remembered results: up to max hits,
+ * newest results first within reason.  Returns how many.  Raises nothing.
+ */
+extern int	pgv_producers_find(const PgvPredicate *predicate, PgvHit *hits,
+							   int max);
+
+extern PgvResult *pgv_producers_result(int index);
+
+/* The result is the origin of a child: keep it longer. */
+extern void pgv_producers_touch(PgvResult *result, TimestampTz now);
+
+/* A result by the serial of its execution; NULL when it is gone. */
+extern PgvResult *pgv_producers_by_serial(uint64 serial);
+
+/* Forget all results. */
+extern void pgv_producers_clear(void);
+
+/* Memory held by this unit in this backend. */
+extern Size pgv_producers_memory(void);
+
+#endif							/* PGV_PRODUCERS_H */

@@ -1,0 +1,453 @@
+/*-------------------------------------------------------------------------
+ *
+ * statements.c
+ *	  Per-statement counters: the kind "statements", and how an execution is
+ *	  added to this backend's pending record of its statement.
+ *
+ * A record holds plain sums, the moments of the durations, and a handful of
+ * histogram buckets; the store's entry holds the whole histogram.  Records
+ * are added to entries, and entries that leave to residuals, by the same
+ * functions, so that sums agree whatever way a count took.
+ *
+ * Locks: the pending slot of this backend, for the few lines that add.
+ * Everything here that runs in the store's callbacks runs under a partition's
+ * lock and touches nothing but its arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "utils/timestamp.h"
+
+#include "base/settings.h"
+#include "collect/pending.h"
+#include "collect/statements.h"
+#include "store/texts.h"
+
+/* ----- adding ----- */
+
+/*
+ * Join two sets of moments: Chan, Golub and LeVeque (1979).  n and m are the
+ * numbers of durations behind them, both before the join.
+ */
+static void
+add_timing(PgvTiming *into, int64 n, const PgvTiming *from, int64 m)
+{
+	double		delta;
+
+	/* without a count it is the rest of an execution counted before */
+	if (m == 0)
+	{
+		into->total += from->total;
+		return;
+	}
+	if (n == 0)
+	{
+		double		rest = into->total;
+
+		*into = *from;
+		into->total += rest;
+		return;
+	}
+	delta = from->mean - into->mean;
+	into->total += from->total;
+	into->min = Min(into->min, from->min);
+	into->max = Max(into->max, from->max);
+	into->mean += delta * m / (double) (n + m);
+	into->sum_var += from->sum_var + delta * delta * ((double) n * m / (double) (n + m));
+}
+
+/* Add one duration: Welford (1962).  n counts it already. */
+static inline void
+add_duration(PgvTiming *into, int64 n, double ms)
+{
+	double		old_mean = into->mean;
+
+	into->total += ms;
+	if (n == 1)
+	{
+		into->min = into->max = into->mean = ms;
+		return;
+	}
+	into->min = Min(into->min, ms);
+	into->max = Max(into->max, ms);
+	into->mean += (ms - old_mean) / n;
+	into->sum_var += (ms - old_mean) * (ms - into->mean);
+}
+
+static void
+add_times_seen(PgvStatementCounters *into, const PgvStatementCounters *from)
+{
+	if (from->first_seen != 0 &&
+		(into->first_seen == 0 || from->first_seen < into->first_seen))
+		into->first_seen = from->first_seen;
+	into->last_seen = Max(into->last_seen, from->last_seen);
+}
+
+static void
+add_resources(PgvStatementCounters *into, const PgvStatementCounters *from)
+{
+	for (int i = 0; i < PGV_NBLOCKS; i++)
+		into->blocks[i] += from->blocks[i];
+	for (int i = 0; i < PGV_NBLOCKTIMES; i++)
+		into->block_ms[i] += from->block_ms[i];
+	for (int i = 0; i < PGV_NJIT; i++)
+	{
+		into->jit_count[i] += from->jit_count[i];
+		into->jit_ms[i] += from->jit_ms[i];
+	}
+	into->wal_records += from->wal_records;
+	into->wal_fpi += from->wal_fpi;
+	into->wal_bytes += from->wal_bytes;
+	into->wal_buffers_full += from->wal_buffers_full;
+	into->workers_to_launch += from->workers_to_launch;
+	into->workers_launched += from->workers_launched;
+	into->generic_plans += from->generic_plans;
+	into->custom_plans += from->custom_plans;
+}
+
+void
+pgv_statements_add(PgvStatementCounters *into, const PgvStatementCounters *from)
+{
+	add_timing(&into->plan, into->plans, &from->plan, from->plans);
+	add_timing(&into->exec, into->calls, &from->exec, from->calls);
+	into->plans += from->plans;
+	into->calls += from->calls;
+	into->rows += from->rows;
+	into->failures += from->failures;
+	into->cancels += from->cancels;
+	into->timeouts += from->timeouts;
+	add_times_seen(into, from);
+	add_resources(into, from);
+}
+
+static void
+widen(PgvStatementEntry *entry, bool fresh, uint16 low, uint16 high)
+{
+	bool		empty = fresh || entry->bucket_high < entry->bucket_low ||
+		(entry->bucket_high == 0 && entry->buckets[0] == 0);
+
+	entry->bucket_low = empty ? low : Min(entry->bucket_low, low);
+	entry->bucket_high = empty ? high : Max(entry->bucket_high, high);
+}
+
+void
+pgv_statements_add_buckets(PgvStatementEntry *into, const PgvStatementEntry *from)
+{
+	for (int i = from->bucket_low; i <= from->bucket_high; i++)
+		into->buckets[i] += from->buckets[i];
+	widen(into, false, from->bucket_low, from->bucket_high);
+}
+
+/* ----- the kind ----- */
+
+static int
+statements_limit(void)
+{
+	return pgv_max_statements;
+}
+
+static int
+statements_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus)
+{
+	PgvStatementEntry *entry = data;
+	const PgvStatementDelta *delta = delta_data;
+
+	pgv_statements_add(&entry->counters, &delta->counters);
+	if (delta->counters.queryid != 0)
+		entry->counters.queryid = delta->counters.queryid;
+	for (int i = 0; i < delta->nbuckets; i++)
+	{
+		widen(entry, fresh && i == 0, delta->bucket[i], delta->bucket[i]);
+		entry->buckets[delta->bucket[i]] += delta->count[i];
+	}
+	if (!delta->counters.has_text)
+		return 0;
+	if (entry->counters.has_text)
+	{
+		surplus[0] = delta->fingerprint;
+		return 1;
+	}
+	entry->counters.has_text = true;
+	return 0;
+}
+
+static int
+statements_texts(const void *key, const void *entry, uint64 *ids)
+{
+	if (!((const PgvStatementEntry *) entry)->counters.has_text)
+		return 0;
+	ids[0] = ((const PgvStatementKey *) key)->fingerprint;
+	return 1;
+}
+
+static void
+statements_lose_text(void *entry, uint64 id)
+{
+	((PgvStatementEntry *) entry)->counters.has_text = false;
+}
+
+/* Doubling of calls and of milliseconds each make an entry last longer. */
+static int
+statements_worth(const void *data)
+{
+	const PgvStatementCounters *c = &((const PgvStatementEntry *) data)->counters;
+	int			calls = pg_leftmost_one_pos64((uint64) Max(c->calls, 1));
+	int			ms = pg_leftmost_one_pos64((uint64) Max(Min(c->exec.total, 1e15), 1));
+
+	return Min(15, calls / 2 + ms / 2);
+}
+
+static void
+statements_residual_key(const void *key, void *residual)
+{
+	PgvStatementKey *r = residual;
+
+	memset(r, 0, sizeof(*r));
+	r->dbid = ((const PgvStatementKey *) key)->dbid;
+}
+
+bool
+pgv_statements_is_residual(const void *key)
+{
+	return ((const PgvStatementKey *) key)->fingerprint == 0;
+}
+
+static void
+statements_absorb(void *data, const void *from, bool fresh)
+{
+	PgvStatementEntry *residual = data;
+
+	if (from != NULL)
+	{
+		const PgvStatementEntry *entry = from;
+
+		pgv_statements_add(&residual->counters, &entry->counters);
+		pgv_statements_add_buckets(residual, entry);
+	}
+	/* a residual is no statement */
+	residual->counters.queryid = 0;
+	residual->counters.has_text = false;
+}
+
+static bool
+statements_valid(const void *key, const void *data)
+{
+	const PgvStatementEntry *entry = data;
+
+	return entry->counters.calls >= 0 && entry->counters.plans >= 0 &&
+		((const PgvStatementKey *) key)->toplevel <= 1 &&
+		entry->bucket_low < PGV_HISTOGRAM_BUCKETS &&
+		entry->bucket_high < PGV_HISTOGRAM_BUCKETS &&
+		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total);
+}
+
+const PgvKind pgv_kind_statements = {
+	.name = "statements",
+	.version = 1,
+	.key_size = sizeof(PgvStatementKey),
+	.entry_size = sizeof(PgvStatementEntry),
+	.limit = statements_limit,
+	.merge = statements_merge,
+	.texts = statements_texts,
+	.lose_text = statements_lose_text,
+	.worth = statements_worth,
+	.residual_key = statements_residual_key,
+	.is_residual = pgv_statements_is_residual,
+	.absorb = statements_absorb,
+	.valid = statements_valid,
+};
+
+/* ----- counting ----- */
+
+static void
+make_key(PgvStatementKey *key, const PgvStatementRef *ref)
+{
+	key->dbid = MyDatabaseId;
+	key->userid = ref->userid;
+	key->fingerprint = ref->fingerprint;
+	key->toplevel = ref->toplevel ? 1 : 0;
+}
+
+/*
+ * The pending record of a statement, made if need be.  Returns with the slot
+ * locked.
+ */
+static PgvStatementDelta *
+lock_record(const PgvStatementRef *ref)
+{
+	PgvStatementKey key;
+	PgvStatementDelta *delta;
+	bool		has_text;
+
+	make_key(&key, ref);
+	pgv_pending_lock();
+	delta = pgv_pending_find(&key, ref->hint);
+	if (likely(delta != NULL))
+		return delta;
+	/* normalising and storing a text is not for the time of the lock */
+	pgv_pending_unlock();
+	has_text = pgv_identity_reference_text(ref);
+	pgv_pending_lock();
+	delta = pgv_pending_add(&key, ref->hint);
+	delta->fingerprint = ref->fingerprint;
+	delta->counters.has_text = has_text;
+	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
+	return delta;
+}
+
+static inline void
+note_seen(PgvStatementDelta *delta, const PgvStatementRef *ref)
+{
+	delta->counters.queryid = ref->queryid;
+	delta->counters.last_seen = GetCurrentStatementStartTimestamp();
+}
+
+static void
+add_block_usage(PgvStatementCounters *c, const BufferUsage *b)
+{
+	c->blocks[PGV_SHARED_HIT] += b->shared_blks_hit;
+	c->blocks[PGV_SHARED_READ] += b->shared_blks_read;
+	c->blocks[PGV_SHARED_DIRTIED] += b->shared_blks_dirtied;
+	c->blocks[PGV_SHARED_WRITTEN] += b->shared_blks_written;
+	c->blocks[PGV_LOCAL_HIT] += b->local_blks_hit;
+	c->blocks[PGV_LOCAL_READ] += b->local_blks_read;
+	c->blocks[PGV_LOCAL_DIRTIED] += b->local_blks_dirtied;
+	c->blocks[PGV_LOCAL_WRITTEN] += b->local_blks_written;
+	c->blocks[PGV_TEMP_READ] += b->temp_blks_read;
+	c->blocks[PGV_TEMP_WRITTEN] += b->temp_blks_written;
+	c->block_ms[PGV_SHARED_READ_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_READ_TIME(b));
+	c->block_ms[PGV_SHARED_WRITE_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_WRITE_TIME(b));
+	c->block_ms[PGV_LOCAL_READ_MS_] += PGV_LOCAL_READ_MS(b);
+	c->block_ms[PGV_LOCAL_WRITE_MS_] += PGV_LOCAL_WRITE_MS(b);
+	c->block_ms[PGV_TEMP_READ_MS] += INSTR_TIME_GET_MILLISEC(b->temp_blk_read_time);
+	c->block_ms[PGV_TEMP_WRITE_MS] += INSTR_TIME_GET_MILLISEC(b->temp_blk_write_time);
+}
+
+static inline void
+add_usage(PgvStatementCounters *c, const PgvUsage *usage)
+{
+	if (!usage->any_buffers)
+		return;
+	add_block_usage(c, &usage->buffers);
+	c->wal_records += usage->wal.wal_records;
+	c->wal_fpi += usage->wal.wal_fpi;
+	c->wal_bytes += usage->wal.wal_bytes;
+	c->wal_buffers_full += PGV_WAL_BUFFERS_FULL(&usage->wal);
+}
+
+static void
+add_jit(PgvStatementCounters *c, const JitInstrumentation *jit)
+{
+	c->jit_count[PGV_JIT_GENERATION] += jit->created_functions;
+	c->jit_ms[PGV_JIT_GENERATION] += INSTR_TIME_GET_MILLISEC(jit->generation_counter);
+	c->jit_ms[PGV_JIT_INLINING] += INSTR_TIME_GET_MILLISEC(jit->inlining_counter);
+	c->jit_ms[PGV_JIT_OPTIMIZATION] += INSTR_TIME_GET_MILLISEC(jit->optimization_counter);
+	c->jit_ms[PGV_JIT_EMISSION] += INSTR_TIME_GET_MILLISEC(jit->emission_counter);
+	if (!INSTR_TIME_IS_ZERO(jit->inlining_counter))
+		c->jit_count[PGV_JIT_INLINING]++;
+	if (!INSTR_TIME_IS_ZERO(jit->optimization_counter))
+		c->jit_count[PGV_JIT_OPTIMIZATION]++;
+	if (!INSTR_TIME_IS_ZERO(jit->emission_counter))
+		c->jit_count[PGV_JIT_EMISSION]++;
+#if PGV_HAS_JIT_DEFORM
+	c->jit_ms[PGV_JIT_DEFORMING] += INSTR_TIME_GET_MILLISEC(PGV_JIT_DEFORM(jit));
+	if (!INSTR_TIME_IS_ZERO(PGV_JIT_DEFORM(jit)))
+		c->jit_count[PGV_JIT_DEFORMING]++;
+#endif
+}
+
+static void
+add_outcome(PgvStatementCounters *c, PgvOutcome outcome)
+{
+	c->failures++;
+	if (outcome == PGV_OUTCOME_CANCELLED)
+		c->cancels++;
+	else if (outcome == PGV_OUTCOME_TIMED_OUT)
+		c->timeouts++;
+}
+
+/*
+ * Count a duration in the record's buckets; room_for_bucket has seen to it
+ * that there is one to spare.
+ */
+static inline void
+add_bucket(PgvStatementDelta *delta, double ms)
+{
+	uint16		bucket = (uint16) pgv_histogram_bucket(ms * 1000.0);
+
+	for (int i = 0; i < delta->nbuckets; i++)
+	{
+		if (delta->bucket[i] == bucket)
+		{
+			delta->count[i]++;
+			return;
+		}
+	}
+	Assert(delta->nbuckets < PGV_PENDING_BUCKETS);
+	delta->bucket[delta->nbuckets] = bucket;
+	delta->count[delta->nbuckets++] = 1;
+}
+
+/*
+ * With no room left for one more bucket the record goes to the store first,
+ * and takes a new reference to its text.
+ */
+static inline void
+room_for_bucket(PgvStatementDelta *delta, const PgvStatementRef *ref)
+{
+	if (likely(delta->nbuckets < PGV_PENDING_BUCKETS))
+		return;
+	pgv_pending_spill(delta);
+	delta->fingerprint = ref->fingerprint;
+	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
+	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
+}
+
+void
+pgv_statements_planned(const PgvStatementRef *ref, const PgvUsage *usage)
+{
+	PgvStatementDelta *delta = lock_record(ref);
+	PgvStatementCounters *c = &delta->counters;
+
+	note_seen(delta, ref);
+	c->plans++;
+	add_duration(&c->plan, c->plans, usage->time_ms);
+	add_usage(c, usage);
+	pgv_pending_unlock();
+}
+
+void
+pgv_statements_executed(const PgvExecution *e)
+{
+	PgvStatementDelta *delta = lock_record(&e->statement);
+	PgvStatementCounters *c = &delta->counters;
+
+	room_for_bucket(delta, &e->statement);
+	note_seen(delta, &e->statement);
+	if (e->again)
+		c->exec.total += e->usage.time_ms;
+	else
+	{
+		c->calls++;
+		add_duration(&c->exec, c->calls, e->usage.time_ms);
+		add_bucket(delta, e->usage.time_ms);
+		if (e->generic_plan >= 0)
+		{
+			c->generic_plans += e->generic_plan;
+			c->custom_plans += 1 - e->generic_plan;
+		}
+	}
+	c->rows += e->rows;
+	add_usage(c, &e->usage);
+	if (e->jit != NULL && e->jit->created_functions > 0)
+		add_jit(c, e->jit);
+	if (unlikely(e->outcome != PGV_OUTCOME_DONE))
+		add_outcome(c, e->outcome);
+	c->workers_to_launch += e->workers_to_launch;
+	c->workers_launched += e->workers_launched;
+	pgv_pending_unlock();
+}

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * statements.h
+ *	  Per-statement counters, and what this backend knows of statements.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_STATEMENTS_H
+#define PGV_STATEMENTS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "base/histogram.h"
+#include "collect/execution.h"
+#include "store/store.h"
+
+typedef struct PgvStatementKey
+{
+	Oid			dbid;
+	Oid			userid;			/* 0 in residuals */
+	uint64		fingerprint;	/* 0 in residuals */
+	uint64		toplevel;		/* 0 or 1; wide, for there is no padding */
+} PgvStatementKey;
+
+/* Durations in ms; the sum of squared deviations after Welford (1962). */
+typedef struct PgvTiming
+{
+	double		total;
+	double		min;
+	double		max;
+	double		mean;
+	double		sum_var;
+} PgvTiming;
+
+/* Order of the block counters. */
+typedef enum PgvBlocks
+{
+	PGV_SHARED_HIT,
+	PGV_SHARED_READ,
+	PGV_SHARED_DIRTIED,
+	PGV_SHARED_WRITTEN,
+	PGV_LOCAL_HIT,
+	PGV_LOCAL_READ,
+	PGV_LOCAL_DIRTIED,
+	PGV_LOCAL_WRITTEN,
+	PGV_TEMP_READ,
+	PGV_TEMP_WRITTEN,
+	PGV_NBLOCKS
+} PgvBlocks;
+
+/* Order of the block times, ms. */
+typedef enum PgvBlockTimes
+{
+	PGV_SHARED_READ_MS,
+	PGV_SHARED_WRITE_MS,
+	PGV_LOCAL_READ_MS_,
+	PGV_LOCAL_WRITE_MS_,
+	PGV_TEMP_READ_MS,
+	PGV_TEMP_WRITE_MS,
+	PGV_NBLOCKTIMES
+} PgvBlockTimes;
+
+/* Order of the JIT phases. */
+typedef enum PgvJitPhase
+{
+	PGV_JIT_GENERATION,			/* counts functions */
+	PGV_JIT_INLINING,
+	PGV_JIT_OPTIMIZATION,
+	PGV_JIT_EMISSION,
+	PGV_JIT_DEFORMING,
+	PGV_NJIT
+} PgvJitPhase;
+
+/* Counters of a statement; plain sums unless said otherwise. */
+typedef struct PgvStatementCounters
+{
+	uint64		queryid;		/* the last seen that is not 0 */
+	int64		plans;
+	int64		calls;
+	PgvTiming	plan;
+	PgvTiming	exec;
+	int64		rows;
+	int64		failures;
+	int64		cancels;
+	int64		timeouts;
+	TimestampTz first_seen;
+	TimestampTz last_seen;
+	int64		blocks[PGV_NBLOCKS];
+	double		block_ms[PGV_NBLOCKTIMES];
+	int64		wal_records;
+	int64		wal_fpi;
+	uint64		wal_bytes;
+	int64		wal_buffers_full;
+	int64		jit_count[PGV_NJIT];
+	double		jit_ms[PGV_NJIT];
+	int64		workers_to_launch;
+	int64		workers_launched;
+	int64		generic_plans;
+	int64		custom_plans;
+	bool		has_text;		/* holds a reference to the fingerprint's text */
+} PgvStatementCounters;
+
+/* An entry of the store. */
+typedef struct PgvStatementEntry
+{
+	PgvStatementCounters counters;
+	uint16		bucket_low;		/* range of buckets in use */
+	uint16		bucket_high;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvStatementEntry;
+
+/* Number of different buckets a pending record can hold. */
+#define PGV_PENDING_BUCKETS 6
+
+/* A delta on its way to the store. */
+typedef struct PgvStatementDelta
+{
+	PgvStatementCounters counters;
+	uint64		fingerprint;	/* whose text it holds a reference to */
+	uint16		nbuckets;
+	uint16		bucket[PGV_PENDING_BUCKETS];
+	uint32		count[PGV_PENDING_BUCKETS];
+} PgvStatementDelta;
+
+extern const PgvKind pgv_kind_statements;
+
+/* Count one planning, or one execution.  Raises nothing. */
+extern void pgv_statements_planned(const PgvStatementRef *ref,
+								   const PgvUsage *usage);
+extern void pgv_statements_executed(const PgvExecution *execution);
+
+/* Is this the key of a residual entry, "<evicted>"? */
+extern bool pgv_statements_is_residual(const void *key);
+
+/* Add one set of counters, or one entry's histogram, to another. */
+extern void pgv_statements_add(PgvStatementCounters *into,
+							   const PgvStatementCounters *from);
+extern void pgv_statements_add_buckets(PgvStatementEntry *into,
+									   const PgvStatementEntry *from);
+
+#endif							/* PGV_STATEMENTS_H */

@@ -1,0 +1,407 @@
+/*-------------------------------------------------------------------------
+ *
+ * suggest.c
+ *	  What to do about a repeated statement: how its column is linked to its
+ *	  parent's, and which single statement would do the work of all repeats.
+ *
+ * Works on the normal form of the text (single blanks, no comments, constants
+ * as $n), in which "column = $n" can be found by reading; where it is not
+ * found exactly once, or the statement is of a shape that the change would
+ * break, words stand in for SQL.
+ *
+ *	 WHERE a.id = $1					WHERE a.id = ANY($1)
+ *	 with LIMIT, aggregates ...			unnest($1) k CROSS JOIN LATERAL (...)
+ *
+ * Runs when a finding is made, not for every repeat.  The answers about
+ * foreign keys are remembered per backend and forgotten when any relation's
+ * definition changes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+
+#include "collect/suggest.h"
+
+#define PGV_LINK_CACHE 64		/* power of two */
+
+static PgvLinkColumns link_cache[PGV_LINK_CACHE];
+static bool link_callback_set = false;
+
+/* ----- links ----- */
+
+static void
+forget_links(Datum arg, Oid relid)
+{
+	memset(link_cache, 0, sizeof(link_cache));
+}
+
+/*
+ * The column that a column references by a foreign key, of several only the
+ * one towards "target" if given.  The relation is locked for the look only,
+ * and not at all where somebody stands in the way.
+ */
+static bool
+referenced_column(Oid relid, AttrNumber attno, Oid target,
+				  Oid *confrelid, AttrNumber *confattno)
+{
+	Relation	rel;
+	ListCell   *lc;
+	bool		found = false;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+	{
+		UnlockRelationOid(relid, AccessShareLock);
+		return false;
+	}
+	rel = relation_open(relid, NoLock);
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *fk = lfirst(lc);
+
+		for (int i = 0; i < fk->nkeys && !found; i++)
+		{
+			if (fk->conkey[i] == attno &&
+				(!OidIsValid(target) || fk->confrelid == target))
+			{
+				*confrelid = fk->confrelid;
+				*confattno = fk->confkey[i];
+				found = true;
+			}
+		}
+	}
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+static PgvLinkType
+find_link(Oid child, AttrNumber child_att, Oid parent, AttrNumber parent_att)
+{
+	Oid			rel1;
+	Oid			rel2;
+	AttrNumber	att1;
+	AttrNumber	att2;
+
+	if (child == parent && child_att == parent_att)
+		return PGV_LINK_SAME;
+	if (referenced_column(child, child_att, parent, &rel1, &att1) &&
+		att1 == parent_att)
+		return PGV_LINK_CHILD_REFERENCES;
+	if (referenced_column(parent, parent_att, child, &rel2, &att2) &&
+		att2 == child_att)
+		return PGV_LINK_PARENT_REFERENCES;
+	if (referenced_column(child, child_att, InvalidOid, &rel1, &att1) &&
+		referenced_column(parent, parent_att, rel1, &rel2, &att2) &&
+		rel1 == rel2 && att1 == att2)
+		return PGV_LINK_SHARED;
+	return PGV_LINK_NONE;
+}
+
+PgvLinkType
+pgv_link_type(Oid child_relid, AttrNumber child_attno,
+			  Oid parent_relid, AttrNumber parent_attno)
+{
+	PgvLinkColumns *c;
+	uint32		h;
+
+	if (!OidIsValid(child_relid) || !OidIsValid(parent_relid))
+		return PGV_LINK_NONE;
+	if (!link_callback_set)
+	{
+		CacheRegisterRelcacheCallback(forget_links, (Datum) 0);
+		link_callback_set = true;
+	}
+	h = child_relid * 31 + child_attno * 7 + parent_relid * 17 + parent_attno;
+	c = &link_cache[h & (PGV_LINK_CACHE - 1)];
+	if (c->type == PGV_LINK_UNKNOWN ||
+		c->child_relid != child_relid || c->child_attno != child_attno ||
+		c->parent_relid != parent_relid || c->parent_attno != parent_attno)
+	{
+		PgvLinkType type = find_link(child_relid, child_attno,
+									 parent_relid, parent_attno);
+
+		c->type = type;
+		c->child_relid = child_relid;
+		c->child_attno = child_attno;
+		c->parent_relid = parent_relid;
+		c->parent_attno = parent_attno;
+		return type;
+	}
+	return c->type;
+}
+
+/* The name of a relation as the session would write it. */
+static bool
+append_relation(StringInfo buf, Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		return false;
+	if (!RelationIsVisible(relid))
+	{
+		char	   *nsp = get_namespace_name(get_rel_namespace(relid));
+
+		if (nsp != NULL)
+			appendStringInfo(buf, "%s.", quote_identifier(nsp));
+	}
+	appendStringInfoString(buf, quote_identifier(name));
+	return true;
+}
+
+static bool
+append_column(StringInfo buf, Oid relid, AttrNumber attno)
+{
+	char	   *column = get_attname(relid, attno, true);
+
+	if (column == NULL || !append_relation(buf, relid))
+		return false;
+	appendStringInfo(buf, ".%s", quote_identifier(column));
+	return true;
+}
+
+void
+pgv_link_text(StringInfo buf, const PgvLinkColumns *link)
+{
+	bool		from_child = (link->type == PGV_LINK_CHILD_REFERENCES);
+	int			start = buf->len;
+
+	if (link->type == PGV_LINK_NONE || link->type == PGV_LINK_UNKNOWN)
+		return;
+	if (!append_column(buf, from_child ? link->child_relid : link->parent_relid,
+					   from_child ? link->child_attno : link->parent_attno))
+		goto gone;
+	appendStringInfoString(buf, " \xE2\x86\x92 ");	/* an arrow, in UTF-8 */
+	if (!append_column(buf, from_child ? link->parent_relid : link->child_relid,
+					   from_child ? link->parent_attno : link->child_attno))
+		goto gone;
+	return;
+gone:
+	/* dropped meanwhile */
+	buf->len = start;
+	buf->data[start] = '\0';
+}
+
+/* ----- reading the statement ----- */
+
+static inline bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		(c >= '0' && c <= '9') || c == '_' || (c & 0x80) != 0;
+}
+
+/* Does one of the words stand in the statement?  They are in lower case. */
+static bool
+has_word(const char *sql, const char *const *words, bool call_only)
+{
+	for (const char *p = sql; *p != '\0';)
+	{
+		const char *start = p;
+		size_t		len;
+
+		if (*p == '"')
+		{
+			for (p++; *p != '\0' && *p != '"'; p++)
+				;
+			if (*p == '"')
+				p++;
+			continue;
+		}
+		if (!is_word(*p))
+		{
+			p++;
+			continue;
+		}
+		while (is_word(*p))
+			p++;
+		len = p - start;
+		if (call_only && *p != '(' && !(*p == ' ' && p[1] == '('))
+			continue;
+		for (int i = 0; words[i] != NULL; i++)
+		{
+			if (strlen(words[i]) == len && pg_strncasecmp(words[i], start, len) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The name that ends just before p, compared with a column's name. */
+static bool
+ends_with_name(const char *sql, const char *p, const char *name)
+{
+	size_t		len = strlen(name);
+	bool		quoted;
+
+	while (p > sql && p[-1] == ' ')
+		p--;
+	quoted = (p > sql && p[-1] == '"');
+	if (quoted)
+		p--;
+	if ((size_t) (p - sql) < len)
+		return false;
+	p -= len;
+	if (quoted)
+		return p > sql && p[-1] == '"' && strncmp(p, name, len) == 0;
+	return (p == sql || !is_word(p[-1])) && pg_strncasecmp(p, name, len) == 0;
+}
+
+/*
+ * Find "name = $n" (a cast may follow), once.  Gives where "$n" begins and
+ * ends, or returns false.
+ */
+static bool
+find_equality(const char *sql, const char *name, int *start, int *end)
+{
+	int			found = 0;
+
+	for (const char *p = strchr(sql, '$'); p != NULL; p = strchr(p + 1, '$'))
+	{
+		const char *q = p;
+
+		if (p[1] < '0' || p[1] > '9')
+			continue;
+		while (q > sql && q[-1] == ' ')
+			q--;
+		if (q - 1 <= sql || q[-1] != '=' || strchr("<>!=:~", q[-2]) != NULL)
+			continue;
+		if (!ends_with_name(sql, q - 1, name))
+			continue;
+		found++;
+		*start = p - sql;
+		for (q = p + 1; *q >= '0' && *q <= '9'; q++)
+			;
+		*end = q - sql;
+	}
+	return found == 1 && strncmp(sql + *end, "::", 2) != 0;
+}
+
+/* Is the column by itself a key, so that a LIMIT beside it does nothing? */
+static bool
+is_unique(Oid relid, AttrNumber attno)
+{
+	Relation	rel = try_relation_open(relid, NoLock);
+	bool		unique = false;
+	ListCell   *lc;
+
+	if (rel == NULL)
+		return false;
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (index->indisunique && index->indisvalid &&
+			index->indnkeyatts == 1 && index->indkey.values[0] == attno &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+			unique = true;
+		ReleaseSysCache(tuple);
+	}
+	relation_close(rel, NoLock);
+	return unique;
+}
+
+/* The text without a closing "LIMIT $n [OFFSET $m]". */
+static char *
+without_limit(const char *sql)
+{
+	char	   *copy = pstrdup(sql);
+	int			len = strlen(copy);
+	int			i = len;
+
+	/* back over what a limit clause is made of */
+	while (i > 0 && (is_word(copy[i - 1]) || copy[i - 1] == ' ' || copy[i - 1] == '$'))
+	{
+		i--;
+		if (i > 0 && copy[i - 1] == ' ' && pg_strncasecmp(copy + i, "limit ", 6) == 0)
+		{
+			copy[i - 1] = '\0';
+			return copy;
+		}
+	}
+	return copy;
+}
+
+static const char *const breaks_any[] = {
+	"limit", "offset", "fetch", "group", "having", "distinct", "union",
+	"intersect", "except", "with", "over", "window", NULL
+};
+
+static const char *const aggregates[] = {
+	"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_and",
+	"bool_or", "every", "json_agg", "jsonb_agg", "json_object_agg",
+	"jsonb_object_agg", "stddev", "variance", "exists", "select", NULL
+};
+
+static void
+append_join(StringInfo buf, const PgvLinkColumns *link)
+{
+	if (link->type < PGV_LINK_SAME || link->child_relid == link->parent_relid)
+		return;
+	appendStringInfoString(buf, "; or add to the parent: JOIN ");
+	append_relation(buf, link->child_relid);
+	appendStringInfoString(buf, " ON ");
+	append_column(buf, link->child_relid, link->child_attno);
+	appendStringInfoString(buf, " = ");
+	append_column(buf, link->parent_relid, link->parent_attno);
+}
+
+static void
+append_lateral(StringInfo buf, const char *child, int start, int end, Oid type)
+{
+	appendStringInfo(buf, "run it once for all rows: SELECT k.value, x.* FROM unnest($%d::%s[]) AS k(value) CROSS JOIN LATERAL (%.*sk.value%s) AS x",
+					 atoi(child + start + 1), format_type_be(type),
+					 start, child, child + end);
+}
+
+void
+pgv_suggest_batch(StringInfo buf, const char *child, const PgvLinkColumns *link)
+{
+	char	   *column = get_attname(link->child_relid, link->child_attno, true);
+	char	   *sql;
+	int			start;
+	int			end;
+
+	if (child == NULL || column == NULL)
+		goto words;
+	sql = is_unique(link->child_relid, link->child_attno) ?
+		without_limit(child) : pstrdup(child);
+	if (pg_strncasecmp(sql, "select ", 7) != 0 ||
+		!find_equality(sql, column, &start, &end))
+		goto words;
+	if (has_word(sql, breaks_any, false) || has_word(sql + 7, aggregates, true))
+		append_lateral(buf, sql, start, end,
+					   get_atttype(link->child_relid, link->child_attno));
+	else
+		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",
+						 start, sql, end - start, sql + start, sql + end);
+	append_join(buf, link);
+	return;
+words:
+	appendStringInfoString(buf, "fetch the rows for all values in one statement, with a join or = ANY of an array");
+	append_join(buf, link);
+}
+
+void
+pgv_suggest_duplicate(StringInfo buf)
+{
+	appendStringInfoString(buf, "keep the result: the same statement with the same parameters returned the same rows each time");
+}

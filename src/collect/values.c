@@ -1,0 +1,531 @@
+/*-------------------------------------------------------------------------
+ *
+ * values.c
+ *	  Values of rows and predicates as comparable hashes.
+ *
+ * The predicates of a statement are read from its plan, not its text: there,
+ * literals are constants of the column's type, parameters are either
+ * constants (custom plan) or numbers into the parameter list (generic plan),
+ * views are replaced by their tables, and what follows from a join's
+ * equalities has been derived.  Of a plan the scan nodes are looked at, which
+ * for the point lookups that matter are one or two; a plan of more than
+ * PGV_MAX_NODES nodes is not looked at further.
+ *
+ * The key of the hashes is drawn once per backend.  Nothing here is shared.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/pg_type_d.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/params.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/uuid.h"
+
+#include "collect/values.h"
+
+#define PGV_MAX_NODES 24
+
+static uint64 hash_key = 0;
+
+/* State of one walk over a plan. */
+typedef struct PgvWalk
+{
+	QueryDesc  *query;
+	PgvPredicate *predicates;
+	int			n;
+	int			nodes;
+} PgvWalk;
+
+static uint64
+key(void)
+{
+	while (unlikely(hash_key == 0))
+	{
+		if (!pg_strong_random(&hash_key, sizeof(hash_key)))
+			hash_key = (uint64) MyProcPid * UINT64CONST(0x9E3779B97F4A7C15) +
+				(uint64) MyStartTimestamp;
+	}
+	return hash_key;
+}
+
+/* Finalizer of splitmix64 (Steele, Lea, Flood 2014). */
+static inline uint64
+scramble(uint64 x)
+{
+	x ^= x >> 30;
+	x *= UINT64CONST(0xBF58476D1CE4E5B9);
+	x ^= x >> 27;
+	x *= UINT64CONST(0x94D049BB133111EB);
+	x ^= x >> 31;
+	return x;
+}
+
+uint64
+pgv_bytes_mix(uint64 sum, const char *bytes, Size len)
+{
+	uint64		word;
+
+	sum ^= len * UINT64CONST(0x9E3779B97F4A7C15);
+	while (len >= sizeof(word))
+	{
+		memcpy(&word, bytes, sizeof(word));
+		sum = (sum ^ word) * UINT64CONST(0xD6E8FEB86659FD93);
+		sum ^= sum >> 32;
+		bytes += sizeof(word);
+		len -= sizeof(word);
+	}
+	if (len > 0)
+	{
+		word = 0;
+		memcpy(&word, bytes, len);
+		sum = (sum ^ word) * UINT64CONST(0xD6E8FEB86659FD93);
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+PgvFamily
+pgv_value_family(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+			return PGV_FAMILY_INTEGER;
+		case UUIDOID:
+			return PGV_FAMILY_UUID;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return PGV_FAMILY_TEXT;
+		case NUMERICOID:
+			return PGV_FAMILY_NUMERIC;
+		case DATEOID:
+			return PGV_FAMILY_DATE;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return PGV_FAMILY_TIMESTAMP;
+		default:
+			return PGV_FAMILY_NONE;
+	}
+}
+
+/* Bytes of a varlena that stands whole and plain in memory. */
+static bool
+plain_varlena(Datum value, const char **bytes, Size *len)
+{
+	struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+	if (VARATT_IS_EXTERNAL(v) || VARATT_IS_COMPRESSED(v))
+		return false;
+	*bytes = VARDATA_ANY(v);
+	*len = VARSIZE_ANY_EXHDR(v);
+	return true;
+}
+
+static bool
+hash_text(Oid type, Datum value, uint64 seed, uint64 *hash)
+{
+	const char *bytes;
+	Size		len;
+
+	if (!plain_varlena(value, &bytes, &len))
+		return false;
+	if (type == BPCHAROID)
+	{
+		while (len > 0 && bytes[len - 1] == ' ')
+			len--;
+	}
+	*hash = pgv_bytes_mix(seed, bytes, len);
+	return true;
+}
+
+static bool
+hash_numeric_value(Datum value, uint64 seed, uint64 *hash)
+{
+	const char *bytes;
+	Size		len;
+	uint32		h;
+
+	if (!plain_varlena(value, &bytes, &len))
+		return false;
+	/* the server's own: equal for 1.5 and 1.50 */
+	h = DatumGetUInt32(DirectFunctionCall1(hash_numeric, value));
+	*hash = seed ^ h;
+	return true;
+}
+
+bool
+pgv_value_hash(Oid type, Datum value, uint32 *hash)
+{
+	uint64		h = key() + pgv_value_family(type);
+
+	switch (type)
+	{
+		case INT2OID:
+			h ^= (uint64) (int64) DatumGetInt16(value);
+			break;
+		case INT4OID:
+			h ^= (uint64) (int64) DatumGetInt32(value);
+			break;
+		case INT8OID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			h ^= (uint64) DatumGetInt64(value);
+			break;
+		case OIDOID:
+			h ^= (uint64) DatumGetObjectId(value);
+			break;
+		case DATEOID:
+			h ^= (uint64) (int64) DatumGetInt32(value);
+			break;
+		case UUIDOID:
+			h = pgv_bytes_mix(h, (const char *) DatumGetUUIDP(value)->data, UUID_LEN);
+			break;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			if (!hash_text(type, value, h, &h))
+				return false;
+			break;
+		case NUMERICOID:
+			if (!hash_numeric_value(value, h, &h))
+				return false;
+			break;
+		default:
+			return false;
+	}
+	*hash = (uint32) scramble(h);
+	return true;
+}
+
+uint64
+pgv_value_mix(uint64 sum, Datum value, int16 typlen, bool byval)
+{
+	const char *bytes;
+	Size		len;
+
+	if (byval)
+		return pgv_bytes_mix(sum, (const char *) &value, sizeof(value));
+	if (typlen > 0)
+		return pgv_bytes_mix(sum, DatumGetPointer(value), typlen);
+	if (typlen == -2)
+		return pgv_bytes_mix(sum, DatumGetCString(value),
+							 strlen(DatumGetCString(value)));
+	if (plain_varlena(value, &bytes, &len))
+		return pgv_bytes_mix(sum, bytes, len);
+	/* toasted: its pointer or compressed form stands for it */
+	return pgv_bytes_mix(sum, DatumGetPointer(value),
+						 VARSIZE_ANY(DatumGetPointer(value)));
+}
+
+/* The operators that compare two values of one family for equality. */
+static bool
+is_equality(Oid opno)
+{
+	switch (opno)
+	{
+		case 94:				/* int2 = int2 */
+		case 532:				/* int2 = int4 */
+		case 533:				/* int4 = int2 */
+		case 96:				/* int4 = int4 */
+		case 15:				/* int4 = int8 */
+		case 416:				/* int8 = int4 */
+		case 410:				/* int8 = int8 */
+		case 1862:				/* int2 = int8 */
+		case 1868:				/* int8 = int2 */
+		case 607:				/* oid = oid */
+		case 98:				/* text = text */
+		case 1054:				/* char(n) = char(n) */
+		case 2972:				/* uuid = uuid */
+		case 1752:				/* numeric = numeric */
+		case 1093:				/* date = date */
+		case 2060:				/* timestamp = timestamp */
+		case 1320:				/* timestamptz = timestamptz */
+			return true;
+		default:
+			return false;
+	}
+}
+
+static Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+/* The value of an external parameter, if it has one now. */
+static bool
+parameter_value(ParamListInfo params, Param *param, Oid *type, Datum *value)
+{
+	ParamExternData *data;
+	ParamExternData workspace;
+
+	if (param->paramkind != PARAM_EXTERN || params == NULL ||
+		param->paramid <= 0 || param->paramid > params->numParams)
+		return false;
+	if (params->paramFetch != NULL)
+		data = params->paramFetch(params, param->paramid, true, &workspace);
+	else
+		data = &params->params[param->paramid - 1];
+	if (data == NULL || !OidIsValid(data->ptype) || data->isnull)
+		return false;
+	*type = data->ptype;
+	*value = data->value;
+	return true;
+}
+
+/* The value of an operand that is known before the query runs. */
+static bool
+known_value(PgvWalk *walk, Node *node, Oid *type, Datum *value)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const))
+	{
+		Const	   *c = (Const *) node;
+
+		*type = c->consttype;
+		*value = c->constvalue;
+		return !c->constisnull;
+	}
+	if (IsA(node, Param))
+		return parameter_value(walk->query->params, (Param *) node, type, value);
+	return false;
+}
+
+/* The table and column of a Var at scan level; partitions give their root's. */
+static bool
+column_of(PgvWalk *walk, Index relid, AttrNumber attno, PgvPredicate *predicate)
+{
+	PlannedStmt *stmt = walk->query->plannedstmt;
+	RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (attno <= 0 || relid == 0 || relid > list_length(stmt->rtable))
+		return false;
+	foreach(lc, stmt->appendRelations)
+	{
+		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);
+
+		if (info->child_relid != relid)
+			continue;
+		if (attno > info->num_child_cols || info->parent_colnos[attno - 1] == 0)
+			return false;
+		return column_of(walk, info->parent_relid,
+						 info->parent_colnos[attno - 1], predicate);
+	}
+	rte = rt_fetch(relid, stmt->rtable);
+	if (rte->rtekind != RTE_RELATION)
+		return false;
+	predicate->relid = rte->relid;
+	predicate->attno = attno;
+	return true;
+}
+
+/*
+ * Take "Var = value" into the list.  index_tlist maps the columns of an
+ * index-only scan.
+ */
+static void
+take_clause(PgvWalk *walk, OpExpr *op, Index scanrelid, List *index_tlist)
+{
+	Node	   *left;
+	Node	   *right;
+	Var		   *var;
+	Oid			type;
+	Datum		value;
+	PgvPredicate *predicate = &walk->predicates[walk->n];
+
+	if (!is_equality(op->opno) || list_length(op->args) != 2)
+		return;
+	left = strip_relabel(linitial(op->args));
+	right = strip_relabel(lsecond(op->args));
+	if (left == NULL || !IsA(left, Var))
+	{
+		Node	   *swap = left;
+
+		left = right;
+		right = swap;
+	}
+	if (left == NULL || !IsA(left, Var) ||
+		!known_value(walk, right, &type, &value))
+		return;
+	var = (Var *) left;
+	if (var->varno == INDEX_VAR)
+	{
+		TargetEntry *tle;
+
+		if (var->varattno <= 0 || var->varattno > list_length(index_tlist))
+			return;
+		tle = list_nth_node(TargetEntry, index_tlist, var->varattno - 1);
+		if (!IsA(tle->expr, Var))
+			return;
+		var = (Var *) tle->expr;
+	}
+	if ((Index) var->varno != scanrelid ||
+		!column_of(walk, scanrelid, var->varattno, predicate) ||
+		!pgv_value_hash(type, value, &predicate->hash))
+		return;
+	predicate->family = pgv_value_family(type);
+	walk->n++;
+}
+
+static void
+take_quals(PgvWalk *walk, List *quals, Index scanrelid, List *index_tlist)
+{
+	ListCell   *lc;
+
+	foreach(lc, quals)
+	{
+		Node	   *clause = lfirst(lc);
+
+		if (walk->n >= PGV_MAX_PREDICATES)
+			return;
+		if (IsA(clause, OpExpr))
+			take_clause(walk, (OpExpr *) clause, scanrelid, index_tlist);
+	}
+}
+
+static void walk_plan(PgvWalk *walk, Plan *plan);
+
+static void
+walk_plans(PgvWalk *walk, List *plans)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+		walk_plan(walk, (Plan *) lfirst(lc));
+}
+
+static void
+walk_plan(PgvWalk *walk, Plan *plan)
+{
+	Index		relid;
+	List	   *tlist = NIL;
+
+	if (plan == NULL || walk->n >= PGV_MAX_PREDICATES ||
+		++walk->nodes > PGV_MAX_NODES)
+		return;
+	switch (nodeTag(plan))
+	{
+		case T_IndexScan:
+			relid = ((Scan *) plan)->scanrelid;
+			take_quals(walk, ((IndexScan *) plan)->indexqualorig, relid, NIL);
+			break;
+		case T_IndexOnlyScan:
+			relid = ((Scan *) plan)->scanrelid;
+			tlist = ((IndexOnlyScan *) plan)->indextlist;
+			take_quals(walk, ((IndexOnlyScan *) plan)->indexqual, relid, tlist);
+			break;
+		case T_BitmapHeapScan:
+			relid = ((Scan *) plan)->scanrelid;
+			take_quals(walk, ((BitmapHeapScan *) plan)->bitmapqualorig, relid, NIL);
+			take_quals(walk, plan->qual, relid, NIL);
+			return;
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+		case T_ForeignScan:
+			relid = ((Scan *) plan)->scanrelid;
+			break;
+		case T_SubqueryScan:
+			walk_plan(walk, ((SubqueryScan *) plan)->subplan);
+			return;
+		case T_Append:
+			walk_plans(walk, ((Append *) plan)->appendplans);
+			return;
+		case T_MergeAppend:
+			walk_plans(walk, ((MergeAppend *) plan)->mergeplans);
+			return;
+		default:
+			walk_plan(walk, plan->lefttree);
+			walk_plan(walk, plan->righttree);
+			return;
+	}
+	take_quals(walk, plan->qual, relid, tlist);
+}
+
+int
+pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates)
+{
+	PgvWalk		walk;
+
+	walk.query = query;
+	walk.predicates = predicates;
+	walk.n = 0;
+	walk.nodes = 0;
+	walk_plan(&walk, query->plannedstmt->planTree);
+	return walk.n;
+}
+
+/* The bytes of a statement's text, but not of a comment at its end. */
+static uint64
+mix_text(uint64 sum, QueryDesc *query)
+{
+	const char *text = query->sourceText;
+	Size		len;
+
+	if (text == NULL)
+		return sum;
+	if (query->plannedstmt->stmt_location > 0)
+		text += query->plannedstmt->stmt_location;
+	len = query->plannedstmt->stmt_len > 0 ?
+		(Size) query->plannedstmt->stmt_len : strlen(text);
+	if (len > 4 && memcmp(text + len - 2, "*/", 2) == 0)
+	{
+		Size		start = len - 2;
+
+		while (start > 1 && !(text[start - 1] == '*' && text[start - 2] == '/'))
+			start--;
+		if (start > 1)
+			len = start - 2;
+	}
+	return pgv_bytes_mix(sum, text, len);
+}
+
+uint64
+pgv_values_parameters(QueryDesc *query)
+{
+	ParamListInfo params = query->params;
+	uint64		sum = key();
+
+	if (params == NULL || params->numParams == 0 || params->paramFetch != NULL)
+		return mix_text(sum, query);
+	for (int i = 0; i < params->numParams; i++)
+	{
+		ParamExternData *p = &params->params[i];
+		int16		typlen;
+		bool		byval;
+
+		if (p->isnull || !OidIsValid(p->ptype))
+		{
+			sum = pgv_bytes_mix(sum, "", 0);
+			continue;
+		}
+		/* the usual types without a look into the catalog */
+		if (pgv_value_family(p->ptype) != PGV_FAMILY_NONE)
+		{
+			uint32		hash;
+
+			if (pgv_value_hash(p->ptype, p->value, &hash))
+				sum = pgv_bytes_mix(sum, (const char *) &hash, sizeof(hash));
+			continue;
+		}
+		get_typlenbyval(p->ptype, &typlen, &byval);
+		sum = pgv_value_mix(sum, p->value, typlen, byval);
+	}
+	/* literals beside parameters */
+	return mix_text(sum, query);
+}

@@ -1,0 +1,183 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  One source for PostgreSQL 15 to 19.
+ *
+ * The only file that looks at PG_VERSION_NUM.  Whatever differs between the
+ * servers gets one name here, with the newest server's meaning where the old
+ * ones can be given it, so that the rest of the code reads as if there were
+ * one version.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_COMPAT_H
+#define PGV_COMPAT_H
+
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "executor/instrument.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pg_vitals needs PostgreSQL 15 or newer"
+#endif
+
+/* The query jumble's header moved in 16; 19 hands the state out as const. */
+#if PG_VERSION_NUM < 160000
+#include "utils/queryjumble.h"
+#else
+#include "nodes/queryjumble.h"
+#endif
+#if PG_VERSION_NUM >= 190000
+typedef const JumbleState PgvJumbleState;
+#else
+typedef JumbleState PgvJumbleState;
+#endif
+
+/* queryId is uint64 up to 17 and int64 from 18: it is a key, hence unsigned. */
+#define PGV_QUERYID(x) ((uint64) (x))
+
+/* planner(): 19 adds the ExplainState. */
+#if PG_VERSION_NUM >= 190000
+#define PGV_PLANNER_ARGS \
+	Query *parse, const char *query_string, int cursorOptions, \
+	ParamListInfo boundParams, struct ExplainState *es
+#define PGV_PLANNER_PASS parse, query_string, cursorOptions, boundParams, es
+#else
+#define PGV_PLANNER_ARGS \
+	Query *parse, const char *query_string, int cursorOptions, \
+	ParamListInfo boundParams
+#define PGV_PLANNER_PASS parse, query_string, cursorOptions, boundParams
+#endif
+
+/* ExecutorRun(): 18 drops execute_once. */
+#if PG_VERSION_NUM >= 180000
+#define PGV_RUN_ARGS QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define PGV_RUN_PASS queryDesc, direction, count
+#else
+#define PGV_RUN_ARGS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, \
+	bool execute_once
+#define PGV_RUN_PASS queryDesc, direction, count, execute_once
+#endif
+
+/* Times of block I/O: shared and local were one figure before 17. */
+#if PG_VERSION_NUM >= 170000
+#define PGV_SHARED_READ_TIME(b) ((b)->shared_blk_read_time)
+#define PGV_SHARED_WRITE_TIME(b) ((b)->shared_blk_write_time)
+#define PGV_LOCAL_READ_MS(b) INSTR_TIME_GET_MILLISEC((b)->local_blk_read_time)
+#define PGV_LOCAL_WRITE_MS(b) INSTR_TIME_GET_MILLISEC((b)->local_blk_write_time)
+#else
+#define PGV_SHARED_READ_TIME(b) ((b)->blk_read_time)
+#define PGV_SHARED_WRITE_TIME(b) ((b)->blk_write_time)
+#define PGV_LOCAL_READ_MS(b) 0.0
+#define PGV_LOCAL_WRITE_MS(b) 0.0
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define PGV_WAL_BUFFERS_FULL(w) ((w)->wal_buffers_full)
+#define PGV_WORKERS_TO_LAUNCH(estate) ((estate)->es_parallel_workers_to_launch)
+#define PGV_WORKERS_LAUNCHED(estate) ((estate)->es_parallel_workers_launched)
+#else
+#define PGV_WAL_BUFFERS_FULL(w) 0
+#define PGV_WORKERS_TO_LAUNCH(estate) 0
+#define PGV_WORKERS_LAUNCHED(estate) 0
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define PGV_JIT_DEFORM(j) ((j)->deform_counter)
+#define PGV_HAS_JIT_DEFORM 1
+#else
+#define PGV_HAS_JIT_DEFORM 0
+#endif
+
+/* Whether the plan was generic (1), custom (0), or not told (-1). */
+#if PG_VERSION_NUM >= 190000
+#define PGV_PLAN_IS_GENERIC(p) \
+	((p)->planOrigin == PLAN_STMT_CACHE_GENERIC ? 1 : \
+	 (p)->planOrigin == PLAN_STMT_CACHE_CUSTOM ? 0 : -1)
+#else
+#define PGV_PLAN_IS_GENERIC(p) (-1)
+#endif
+
+/*
+ * Utility statements that pg_stat_statements of this version does not count
+ * by themselves: EXECUTE and PREPARE belong to the statement inside, and
+ * DEALLOCATE was left out until 17.
+ */
+#if PG_VERSION_NUM >= 170000
+#define PGV_UTILITY_COUNTS(n) (!IsA(n, ExecuteStmt) && !IsA(n, PrepareStmt))
+#else
+#define PGV_UTILITY_COUNTS(n) \
+	(!IsA(n, ExecuteStmt) && !IsA(n, PrepareStmt) && !IsA(n, DeallocateStmt))
+#endif
+
+/* A process's place in the array of all processes: 0-based everywhere. */
+#define PGV_PROCNO() ((int) (MyProc - ProcGlobal->allProcs))
+
+/* The local transaction id of this backend. */
+#if PG_VERSION_NUM >= 170000
+#define PGV_LXID() (MyProc->vxid.lxid)
+#else
+#define PGV_LXID() (MyProc->lxid)
+#endif
+
+/* String GUCs' memory: libc's before 16. */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(ptr) free(ptr)
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define PGV_BGWORKER_FLAGS (BGWORKER_SHMEM_ACCESS | BGWORKER_INTERRUPTIBLE)
+#else
+#define PGV_BGWORKER_FLAGS (BGWORKER_SHMEM_ACCESS)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define PGV_MODULE_MAGIC(n, v) PG_MODULE_MAGIC_EXT(.name = n, .version = v)
+#else
+#define PGV_MODULE_MAGIC(n, v) PG_MODULE_MAGIC
+#endif
+
+/* Whether plain strings take backslashes literally; always so from 19. */
+#if PG_VERSION_NUM >= 190000
+#define PGV_STANDARD_STRINGS() true
+#else
+#include "parser/parser.h"
+#define PGV_STANDARD_STRINGS() (standard_conforming_strings)
+#endif
+
+/* The server declares it from 16 on. */
+#if PG_VERSION_NUM < 160000
+extern PGDLLEXPORT void _PG_init(void);
+#endif
+
+/* A wait event of our own where the server can name one. */
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+static inline uint32
+pgv_wait_event(const char *name)
+{
+	static uint32 id = 0;
+
+	if (id == 0)
+		id = WaitEventExtensionNew(name);
+	return id;
+}
+#else
+#include "utils/wait_event.h"
+static inline uint32
+pgv_wait_event(const char *name)
+{
+	return PG_WAIT_EXTENSION;
+}
+#endif
+
+#endif							/* PGV_COMPAT_H */

@@ -1,0 +1,726 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.c
+ *	  The only place that assigns PostgreSQL's hooks: before, chain, after.
+ *
+ * What a hook knows of "now" is what holds for the whole session: the depth
+ * of nesting, the utility statement that encloses us, and when the client's
+ * message came.  Depth and utility change only around PG_TRY; whatever belongs
+ * to one query is in its frame.
+ *
+ * Counting follows pg_stat_statements, so that the two agree: EXECUTE is
+ * charged to the statement it executes, a utility statement's own nested
+ * statements are one level down.  It differs where that one loses work:
+ * failed executions count, a cursor's fetches add up, and what runs inside the
+ * planner is nested.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "executor/executor.h"
+#include "nodes/execnodes.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "base/settings.h"
+#include "collect/frame.h"
+#include "collect/identity.h"
+#include "collect/nplusone.h"
+#include "collect/statements.h"
+#include "hooks.h"
+
+/* The utility statement being executed, innermost first; on the C stack. */
+typedef struct PgvUtility
+{
+	struct PgvUtility *outer;
+	const char *source;
+	int			location;
+	int			length;
+	bool		declares_cursor;	/* DECLARE CURSOR sent by the client */
+} PgvUtility;
+
+static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
+static planner_hook_type prev_planner = NULL;
+static ExecutorStart_hook_type prev_ExecutorStart = NULL;
+static ExecutorRun_hook_type prev_ExecutorRun = NULL;
+static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
+static ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
+static ProcessUtility_hook_type prev_ProcessUtility = NULL;
+
+static int	level = 0;			/* depth: 0 for what the client sends */
+static PgvUtility *utility = NULL;
+static PgvArrival arrival;		/* of the client's present statement */
+static TimestampTz last_end = 0;	/* of its last one */
+
+/* ----- what the client is doing ----- */
+
+/* A message came: the first of Parse, Bind, Execute or Query counts. */
+static inline void
+note_arrival(void)
+{
+	if (level > 0 || arrival.at != 0)
+		return;
+	arrival.at = GetCurrentStatementStartTimestamp();
+	arrival.plan_ms = 0;
+	arrival.wait_ms = 0;
+	if (last_end != 0 && arrival.at > last_end)
+		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
+}
+
+/* Its statement is done. */
+static inline void
+note_end(TimestampTz now)
+{
+	if (level > 0)
+		return;
+	arrival.at = 0;
+	last_end = now;
+}
+
+/*
+ * A transaction is over.  What was announced and not executed is forgotten,
+ * and a commit's time on disk is the server's, not the client's.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+				last_end = Max(last_end, GetCurrentTransactionStopTimestamp());
+			arrival.at = 0;
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			arrival.at = 0;
+			break;
+		default:
+			break;
+	}
+}
+
+static inline bool
+is_counted(void)
+{
+	return pgv_track == PGV_TRACK_ALL ||
+		(pgv_track == PGV_TRACK_TOP && level == 0);
+}
+
+/* Are we to look at this process's statements at all? */
+static inline bool
+is_on(void)
+{
+	return pgv_enabled && !IsParallelWorker() &&
+		!pgv_settings_ignores(application_name);
+}
+
+/* ----- which statement ----- */
+
+/*
+ * Describe a statement and have it identified.  A statement inside a utility
+ * statement carries no place of its own: it is within that one's.
+ */
+static void
+describe(PgvStatementRef *ref, uint64 queryid, const char *source,
+		 int location, int length, bool optimisable)
+{
+	ref->queryid = queryid;
+	ref->source = source;
+	ref->location = location;
+	ref->length = length;
+	if (location <= 0 && length <= 0 && utility != NULL &&
+		utility->source == source && optimisable)
+	{
+		ref->location = utility->location;
+		ref->length = utility->length;
+	}
+	ref->optimisable = optimisable;
+	ref->toplevel = (level == 0);
+	ref->userid = GetUserId();
+	pgv_identify(ref);
+}
+
+/* Was it this timeout, running since the statement came, that struck? */
+static bool
+timed_out(TimeoutId id, int setting)
+{
+	TimestampTz finish;
+
+	if (setting <= 0)
+		return false;
+	finish = get_timeout_finish_time(id);
+	return finish > GetCurrentStatementStartTimestamp() &&
+		finish <= GetCurrentTimestamp();
+}
+
+/* How did the error that is being handled end the execution? */
+static PgvOutcome
+outcome_of_error(void)
+{
+	switch (geterrcode())
+	{
+		case ERRCODE_QUERY_CANCELED:
+			return timed_out(STATEMENT_TIMEOUT, StatementTimeout) ?
+				PGV_OUTCOME_TIMED_OUT : PGV_OUTCOME_CANCELLED;
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return timed_out(LOCK_TIMEOUT, LockTimeout) ?
+				PGV_OUTCOME_TIMED_OUT : PGV_OUTCOME_FAILED;
+		default:
+			return PGV_OUTCOME_FAILED;
+	}
+}
+
+/* Count an execution that has no frame: utilities, and what never started. */
+static void
+count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
+				PgvOutcome outcome)
+{
+	PgvExecution e;
+
+	memset(&e, 0, sizeof(e));
+	e.statement = *ref;
+	e.usage = *usage;
+	e.rows = rows;
+	e.outcome = outcome;
+	e.generic_plan = -1;
+	pgv_statements_executed(&e);
+}
+
+#define PGV_UTILITY_ARGS \
+	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, \
+	ProcessUtilityContext context, ParamListInfo params, \
+	QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc
+#define PGV_UTILITY_PASS \
+	pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc
+
+static void pgv_ProcessUtility(PGV_UTILITY_ARGS);
+
+/* ----- parse analysis ----- */
+
+static void
+pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
+{
+	if (is_on())
+	{
+		note_arrival();
+		/* who stands before us in ProcessUtility may hide the queryid there */
+		if (query->utilityStmt != NULL && query->queryId != 0 &&
+			ProcessUtility_hook != pgv_ProcessUtility && is_counted() &&
+			pstate->p_sourcetext != NULL)
+			pgv_identity_note_utility(pstate->p_sourcetext,
+									  query->stmt_location, query->stmt_len,
+									  PGV_QUERYID(query->queryId));
+	}
+	if (prev_post_parse_analyze)
+		prev_post_parse_analyze(pstate, query, jstate);
+}
+
+/* ----- planning ----- */
+
+static PlannedStmt *
+call_planner(PGV_PLANNER_ARGS)
+{
+	if (prev_planner)
+		return prev_planner(PGV_PLANNER_PASS);
+	return standard_planner(PGV_PLANNER_PASS);
+}
+
+static PlannedStmt *
+measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
+{
+	PlannedStmt *result;
+	PgvMeasure	measure;
+	PgvUsage	usage;
+
+	memset(&usage, 0, sizeof(usage));
+	pgv_measure_begin(&measure);
+	level++;
+	PG_TRY();
+	{
+		result = call_planner(PGV_PLANNER_PASS);
+	}
+	PG_CATCH();
+	{
+		level--;
+		if (counted)
+		{
+			pgv_measure_end(&measure, &usage);
+			count_execution(ref, &usage, 0, outcome_of_error());
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	level--;
+	pgv_measure_end(&measure, &usage);
+	if (level == 0)
+		arrival.plan_ms += usage.time_ms;
+	if (counted)
+		pgv_statements_planned(ref, &usage);
+	return result;
+}
+
+static PlannedStmt *
+pgv_planner(PGV_PLANNER_ARGS)
+{
+	PgvStatementRef ref;
+	bool		counted;
+
+	if (!is_on() || query_string == NULL)
+		return call_planner(PGV_PLANNER_PASS);
+	note_arrival();
+	counted = is_counted();
+	if (counted)
+		describe(&ref, PGV_QUERYID(parse->queryId), query_string,
+				 parse->stmt_location, parse->stmt_len, true);
+	return measured_planner(&ref, counted, PGV_PLANNER_PASS);
+}
+
+/* ----- execution ----- */
+
+static void
+call_start(QueryDesc *queryDesc, int eflags)
+{
+	if (prev_ExecutorStart)
+		prev_ExecutorStart(queryDesc, eflags);
+	else
+		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* Is this a SELECT of the client's that the detector should see? */
+static bool
+is_watched(QueryDesc *queryDesc, int eflags)
+{
+	if (!pgv_n_plus_one || queryDesc->operation != CMD_SELECT ||
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		return false;
+	return level == 0 ||
+		(level == 1 && utility != NULL && utility->declares_cursor);
+}
+
+static void
+describe_query(PgvStatementRef *ref, QueryDesc *queryDesc)
+{
+	describe(ref, PGV_QUERYID(queryDesc->plannedstmt->queryId),
+			 queryDesc->sourceText, queryDesc->plannedstmt->stmt_location,
+			 queryDesc->plannedstmt->stmt_len, true);
+}
+
+/* A started query gets its frame. */
+static void
+open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
+		   bool counted, bool watched)
+{
+	PgvFrame   *frame = pgv_frame_open(queryDesc);
+
+	if (frame == NULL)
+		return;
+	frame->counted = counted;
+	frame->statement = *ref;
+	if (watched)
+	{
+		memset(&frame->watch, 0, sizeof(frame->watch));
+		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement,
+						   &arrival, level == 0);
+	}
+}
+
+/* An execution that ended in an error; "measure" if it was being measured. */
+static void
+run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
+{
+	if (measure != NULL)
+	{
+		pgv_measure_end(measure, &frame->usage);
+		frame->rows += queryDesc->estate->es_processed;
+	}
+	frame->leftover = true;
+	pgv_frame_publish(frame, queryDesc, outcome_of_error());
+	frame->query = NULL;
+}
+
+/* Start, and count a failure to start: a denied permission, say. */
+static void
+start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
+			  bool counted, bool watched)
+{
+	PG_TRY();
+	{
+		call_start(queryDesc, eflags);
+		open_frame(queryDesc, eflags, ref, counted, watched);
+	}
+	PG_CATCH();
+	{
+		PgvFrame   *frame = pgv_frame_of(queryDesc);
+
+		if (frame != NULL)
+			run_failed(frame, NULL, queryDesc);
+		else if (counted)
+		{
+			PgvUsage	usage;
+
+			memset(&usage, 0, sizeof(usage));
+			count_execution(ref, &usage, 0, outcome_of_error());
+		}
+		arrival.at = 0;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+static void
+pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
+{
+	PgvStatementRef ref;
+	bool		counted;
+	bool		watched;
+
+	if (!is_on())
+	{
+		call_start(queryDesc, eflags);
+		return;
+	}
+	note_arrival();
+	counted = is_counted();
+	watched = is_watched(queryDesc, eflags);
+	if (level == 0 && queryDesc->operation != CMD_SELECT)
+		pgv_nplusone_interrupt(false);
+	if ((!counted && !watched) || queryDesc->sourceText == NULL)
+	{
+		call_start(queryDesc, eflags);
+		return;
+	}
+	describe_query(&ref, queryDesc);
+	start_counted(queryDesc, eflags, &ref, counted, watched);
+}
+
+static void
+call_run(PGV_RUN_ARGS)
+{
+	if (prev_ExecutorRun)
+		prev_ExecutorRun(PGV_RUN_PASS);
+	else
+		standard_ExecutorRun(PGV_RUN_PASS);
+}
+
+/* Has this run reached the end of the result? */
+static inline bool
+is_complete(QueryDesc *queryDesc, uint64 count)
+{
+	return count == 0 || queryDesc->estate->es_processed < count;
+}
+
+/* Does anything of the query's own work remain for ExecutorFinish? */
+static inline bool
+finishes_later(QueryDesc *queryDesc)
+{
+	return queryDesc->operation != CMD_SELECT ||
+		queryDesc->plannedstmt->hasModifyingCTE;
+}
+
+/* The part of a run that may raise: the query, and what the detector says. */
+static void
+run_watched(PgvFrame *frame, PgvMeasure *measure, bool *measuring, PGV_RUN_ARGS)
+{
+	bool		complete;
+
+	if (frame->watch.watched)
+		queryDesc->dest = pgv_nplusone_run(&frame->watch, queryDesc,
+										   &frame->statement, count != 0);
+	pgv_measure_begin(measure);
+	*measuring = true;
+	call_run(PGV_RUN_PASS);
+	pgv_measure_end(measure, &frame->usage);
+	*measuring = false;
+	frame->rows += queryDesc->estate->es_processed;
+	frame->leftover = true;
+	if (!frame->watch.watched)
+		return;
+	complete = is_complete(queryDesc, count);
+	pgv_nplusone_ran(&frame->watch, queryDesc, &frame->statement,
+					 &frame->usage, frame->rows, pgv_measured_at(), complete);
+}
+
+static void
+run_frame(PgvFrame *frame, PGV_RUN_ARGS)
+{
+	DestReceiver *dest = queryDesc->dest;
+	PgvMeasure	measure;
+	volatile bool measuring = false;
+
+	level++;
+	PG_TRY();
+	{
+		run_watched(frame, &measure, (bool *) &measuring, PGV_RUN_PASS);
+		queryDesc->dest = dest;
+	}
+	PG_CATCH();
+	{
+		level--;
+		queryDesc->dest = dest;
+		run_failed(frame, measuring ? &measure : NULL, queryDesc);
+		arrival.at = 0;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	level--;
+	if (is_complete(queryDesc, count) && !finishes_later(queryDesc))
+		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
+	if (level == 0)
+		note_end(pgv_measured_at());
+}
+
+static void
+pgv_ExecutorRun(PGV_RUN_ARGS)
+{
+	PgvFrame   *frame;
+
+	if (!is_on())
+	{
+		call_run(PGV_RUN_PASS);
+		return;
+	}
+	if (pgv_n_plus_one && finishes_later(queryDesc))
+		pgv_nplusone_wrote(queryDesc);
+	frame = pgv_frame_of(queryDesc);
+	if (frame != NULL)
+	{
+		run_frame(frame, PGV_RUN_PASS);
+		return;
+	}
+	level++;
+	PG_TRY();
+	{
+		call_run(PGV_RUN_PASS);
+	}
+	PG_FINALLY();
+	{
+		level--;
+	}
+	PG_END_TRY();
+}
+
+static void
+call_finish(QueryDesc *queryDesc)
+{
+	if (prev_ExecutorFinish)
+		prev_ExecutorFinish(queryDesc);
+	else
+		standard_ExecutorFinish(queryDesc);
+}
+
+static void
+pgv_ExecutorFinish(QueryDesc *queryDesc)
+{
+	PgvFrame   *frame;
+	PgvMeasure	measure;
+
+	/* without writes there are no triggers to run */
+	if (!is_on() || !finishes_later(queryDesc))
+	{
+		call_finish(queryDesc);
+		return;
+	}
+	frame = pgv_frame_of(queryDesc);
+	pgv_measure_begin(&measure);
+	level++;
+	PG_TRY();
+	{
+		call_finish(queryDesc);
+	}
+	PG_CATCH();
+	{
+		level--;
+		if (frame != NULL)
+			run_failed(frame, &measure, queryDesc);
+		arrival.at = 0;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	level--;
+	if (frame == NULL)
+		return;
+	pgv_measure_end(&measure, &frame->usage);
+	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
+	if (level == 0)
+		last_end = pgv_measured_at();
+}
+
+static void
+pgv_ExecutorEnd(QueryDesc *queryDesc)
+{
+	PgvFrame   *frame = pgv_frame_of(queryDesc);
+
+	if (frame != NULL)
+	{
+		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
+		frame->query = NULL;
+	}
+	if (prev_ExecutorEnd)
+		prev_ExecutorEnd(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+}
+
+/* ----- utility statements ----- */
+
+static void
+call_utility(PGV_UTILITY_ARGS)
+{
+	if (prev_ProcessUtility)
+		prev_ProcessUtility(PGV_UTILITY_PASS);
+	else
+		standard_ProcessUtility(PGV_UTILITY_PASS);
+}
+
+/* Rows that a utility statement retrieved or changed, as pg_stat_statements. */
+static uint64
+utility_rows(const QueryCompletion *qc)
+{
+	if (qc == NULL)
+		return 0;
+	switch (qc->commandTag)
+	{
+		case CMDTAG_COPY:
+		case CMDTAG_FETCH:
+		case CMDTAG_SELECT:
+		case CMDTAG_REFRESH_MATERIALIZED_VIEW:
+			return qc->nprocessed;
+		default:
+			return 0;
+	}
+}
+
+/* What a utility statement means to what the detector has going on. */
+static void
+tell_detector(Node *parsetree)
+{
+	switch (nodeTag(parsetree))
+	{
+		case T_DiscardStmt:
+			if (((DiscardStmt *) parsetree)->target == DISCARD_ALL)
+				pgv_nplusone_forget();
+			break;
+		case T_VariableSetStmt:
+			if (((VariableSetStmt *) parsetree)->kind == VAR_RESET_ALL)
+				pgv_nplusone_forget();
+			break;
+		case T_TransactionStmt:
+		case T_FetchStmt:
+		case T_DeclareCursorStmt:
+		case T_ClosePortalStmt:
+		case T_PrepareStmt:
+		case T_ExecuteStmt:
+		case T_DeallocateStmt:
+		case T_VariableShowStmt:
+		case T_ExplainStmt:
+			if (level == 0 && !IsA(parsetree, ExecuteStmt))
+				pgv_nplusone_interrupt(false);
+			break;
+		default:
+			pgv_nplusone_interrupt(true);
+			break;
+	}
+}
+
+/* Execute one level down, measured; counts a failure. */
+static void
+utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
+			   PGV_UTILITY_ARGS)
+{
+	PgvMeasure	measure;
+
+	pgv_measure_begin(&measure);
+	level++;
+	utility = self;
+	PG_TRY();
+	{
+		call_utility(PGV_UTILITY_PASS);
+	}
+	PG_CATCH();
+	{
+		level--;
+		utility = self->outer;
+		if (ref != NULL)
+		{
+			pgv_measure_end(&measure, usage);
+			count_execution(ref, usage, 0, outcome_of_error());
+		}
+		arrival.at = 0;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	level--;
+	utility = self->outer;
+	pgv_measure_end(&measure, usage);
+}
+
+static void
+utility_on(PGV_UTILITY_ARGS)
+{
+	PgvStatementRef ref;
+	PgvUtility	self;
+	PgvUsage	usage;
+	bool		counted = is_counted();
+
+	/* pstmt may be gone afterwards: COMMIT frees it */
+	self.outer = utility;
+	self.source = queryString;
+	self.location = pstmt->stmt_location;
+	self.length = pstmt->stmt_len;
+	self.declares_cursor = level == 0 && IsA(pstmt->utilityStmt, DeclareCursorStmt);
+	memset(&usage, 0, sizeof(usage));
+	if (counted)
+		describe(&ref, PGV_QUERYID(pstmt->queryId), queryString,
+				 pstmt->stmt_location, pstmt->stmt_len, false);
+	utility_inside(&self, counted ? &ref : NULL, &usage, PGV_UTILITY_PASS);
+	if (counted)
+		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE);
+	if (level == 0)
+		note_end(pgv_measured_at());
+}
+
+static void
+pgv_ProcessUtility(PGV_UTILITY_ARGS)
+{
+	if (!is_on())
+	{
+		call_utility(PGV_UTILITY_PASS);
+		return;
+	}
+	note_arrival();
+	if (pgv_n_plus_one)
+		tell_detector(pstmt->utilityStmt);
+	if (PGV_UTILITY_COUNTS(pstmt->utilityStmt))
+		utility_on(PGV_UTILITY_PASS);
+	else
+		call_utility(PGV_UTILITY_PASS);
+}
+
+void
+pgv_hooks_install(void)
+{
+	prev_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = pgv_post_parse_analyze;
+	prev_planner = planner_hook;
+	planner_hook = pgv_planner;
+	prev_ExecutorStart = ExecutorStart_hook;
+	ExecutorStart_hook = pgv_ExecutorStart;
+	prev_ExecutorRun = ExecutorRun_hook;
+	ExecutorRun_hook = pgv_ExecutorRun;
+	prev_ExecutorFinish = ExecutorFinish_hook;
+	ExecutorFinish_hook = pgv_ExecutorFinish;
+	prev_ExecutorEnd = ExecutorEnd_hook;
+	ExecutorEnd_hook = pgv_ExecutorEnd;
+	prev_ProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = pgv_ProcessUtility;
+	RegisterXactCallback(at_transaction_end, NULL);
+}

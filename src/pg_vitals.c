@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * pg_vitals.c
+ *	  The module: what there is, and in which order it is set up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+
+#include "base/settings.h"
+#include "base/worker.h"
+#include "collect/findings.h"
+#include "collect/pending.h"
+#include "collect/statements.h"
+#include "hooks.h"
+#include "store/persist.h"
+#include "store/store.h"
+#include "store/texts.h"
+#include "surface/rows.h"
+
+PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
+
+static const PgvKind *const kinds[] = {
+	&pgv_kind_statements,
+	&pgv_kind_findings,
+};
+
+static shmem_request_hook_type prev_shmem_request = NULL;
+static shmem_startup_hook_type prev_shmem_startup = NULL;
+
+static void
+request_memory(void)
+{
+	if (prev_shmem_request)
+		prev_shmem_request();
+	RequestAddinShmemSpace(add_size(pgv_store_shmem_size(),
+									add_size(pgv_texts_shmem_size(),
+											 add_size(pgv_pending_shmem_size(),
+													  pgv_persist_shmem_size()))));
+	RequestNamedLWLockTranche("pg_vitals_store", pgv_store_locks());
+	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
+	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
+}
+
+/* The postmaster ends, after all its children: keep the statistics. */
+static void
+write_at_exit(int code, Datum arg)
+{
+	if (code != 0)
+		return;
+	pgv_pending_collect();
+	pgv_persist_write();
+}
+
+static void
+startup_memory(void)
+{
+	if (prev_shmem_startup)
+		prev_shmem_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	pgv_texts_shmem_init();
+	pgv_store_shmem_init();
+	pgv_pending_shmem_init();
+	pgv_persist_shmem_init();
+	LWLockRelease(AddinShmemInitLock);
+	pgv_surface_set_loaded();
+	if (IsUnderPostmaster)
+		return;
+	on_shmem_exit(write_at_exit, (Datum) 0);
+	pgv_persist_read();
+}
+
+/* ----- ticks of the worker ----- */
+
+static int
+persist_interval(void)
+{
+	return pgv_persist_interval_s * 1000;
+}
+
+static void
+persist_tick(void)
+{
+	pgv_pending_collect();
+	pgv_persist_write();
+}
+
+static const PgvTick ticks[] = {
+	{"persist", persist_interval, persist_tick},
+};
+
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	EnableQueryId();
+	pgv_settings_define();
+	pgv_store_set_kinds(kinds, lengthof(kinds));
+	pgv_pending_configure(&pgv_kind_statements, sizeof(PgvStatementDelta));
+	prev_shmem_request = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	prev_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = startup_memory;
+	pgv_worker_register(ticks, lengthof(ticks));
+	pgv_hooks_install();
+}

@@ -1,0 +1,72 @@
+/*
+ * pg_vitals about itself.
+ */
+
+CREATE FUNCTION _info(
+	OUT version text,
+	OUT stats_reset timestamptz,
+	OUT statements bigint,
+	OUT statements_max bigint,
+	OUT evictions bigint,
+	OUT findings bigint,
+	OUT findings_max bigint,
+	OUT findings_evicted bigint,
+	OUT texts_bytes bigint,
+	OUT texts_dropped bigint,
+	OUT executions bigint,
+	OUT memory_bytes bigint,
+	OUT last_persisted timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pgv_surface_info'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 1;
+
+COMMENT ON FUNCTION _info() IS
+'What vitals.info reads.';
+
+CREATE VIEW info AS
+SELECT
+	i.version,
+	i.stats_reset,
+	i.statements,
+	i.statements_max,
+	i.evictions,
+	i.findings,
+	i.findings_max,
+	i.findings_evicted,
+	i.texts_bytes,
+	i.texts_dropped,
+	i.executions,
+	i.memory_bytes,
+	i.last_persisted
+FROM _info() AS i;
+
+COMMENT ON VIEW info IS
+'One row about pg_vitals itself. Everybody may read it.';
+COMMENT ON COLUMN info.version IS
+'version of the library that is loaded';
+COMMENT ON COLUMN info.stats_reset IS
+'when all statistics were last reset, or first collected';
+COMMENT ON COLUMN info.statements IS
+'rows in the table of statements, those of what was pushed out included';
+COMMENT ON COLUMN info.statements_max IS
+'rows that the table of statements can hold (pg_vitals.max_statements)';
+COMMENT ON COLUMN info.evictions IS
+'statements pushed out since the server started; their counters are in the rows <evicted>';
+COMMENT ON COLUMN info.findings IS
+'rows in the table of N+1 findings';
+COMMENT ON COLUMN info.findings_max IS
+'rows that the table of N+1 findings can hold';
+COMMENT ON COLUMN info.findings_evicted IS
+'findings pushed out and lost since the server started';
+COMMENT ON COLUMN info.texts_bytes IS
+'bytes of statement texts kept';
+COMMENT ON COLUMN info.texts_dropped IS
+'texts that were not kept since the server started because pg_vitals.text_memory was full';
+COMMENT ON COLUMN info.executions IS
+'executions counted, of all statements';
+COMMENT ON COLUMN info.memory_bytes IS
+'shared memory reserved by pg_vitals, in bytes';
+COMMENT ON COLUMN info.last_persisted IS
+'when the statistics were last written to disk; NULL if not since the server started';
+
+GRANT SELECT ON info TO PUBLIC;

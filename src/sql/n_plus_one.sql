@@ -1,0 +1,134 @@
+/*
+ * N+1 findings.
+ */
+
+CREATE FUNCTION _n_plus_one(
+	OUT dbid oid,
+	OUT userid oid,
+	OUT kind text,
+	OUT confidence text,
+	OUT application_name text,
+	OUT queryid bigint,
+	OUT fingerprint bigint,
+	OUT query text,
+	OUT parent_queryid bigint,
+	OUT parent_fingerprint bigint,
+	OUT parent_query text,
+	OUT link text,
+	OUT bursts bigint,
+	OUT repeats bigint,
+	OUT max_repeats bigint,
+	OUT avg_repeats double precision,
+	OUT distinct_parameters bigint,
+	OUT exec_time double precision,
+	OUT plan_time double precision,
+	OUT wait_time double precision,
+	OUT rows bigint,
+	OUT shared_blks_hit bigint,
+	OUT shared_blks_read bigint,
+	OUT wasted_time_low double precision,
+	OUT wasted_time_high double precision,
+	OUT suggestion text,
+	OUT first_seen timestamptz,
+	OUT last_seen timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pgv_surface_findings'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
+
+COMMENT ON FUNCTION _n_plus_one() IS
+'What vitals.n_plus_one reads. Findings of other roles are shown to members of pg_read_all_stats only.';
+
+CREATE VIEW n_plus_one AS
+SELECT
+	f.kind,
+	f.confidence,
+	d.datname,
+	r.rolname AS username,
+	f.application_name,
+	f.queryid,
+	f.fingerprint,
+	f.query,
+	f.parent_queryid,
+	f.parent_fingerprint,
+	f.parent_query,
+	f.link,
+	f.bursts,
+	f.repeats,
+	f.max_repeats,
+	f.avg_repeats,
+	f.distinct_parameters,
+	f.exec_time,
+	f.plan_time,
+	f.wait_time,
+	f.rows,
+	f.shared_blks_hit,
+	f.shared_blks_read,
+	f.wasted_time_low,
+	f.wasted_time_high,
+	f.suggestion,
+	f.first_seen,
+	f.last_seen
+FROM _n_plus_one() AS f
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = f.userid
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid = f.dbid;
+
+COMMENT ON VIEW n_plus_one IS
+'Statements repeated where one would do: one row per database, role, application, kind, repeated statement and parent. Times are in ms. Findings of other roles are shown to members of pg_read_all_stats only.';
+COMMENT ON COLUMN n_plus_one.kind IS
+'n_plus_one (repeated for the rows of a parent) or duplicate (repeated with the same parameters and the same result)';
+COMMENT ON COLUMN n_plus_one.confidence IS
+'proven (the columns are one or linked by foreign keys; a duplicates results were compared) or likely (the values agree, in order or nearly all of them; or many different lookups in one transaction)';
+COMMENT ON COLUMN n_plus_one.datname IS
+'database; NULL if it is gone';
+COMMENT ON COLUMN n_plus_one.username IS
+'role; NULL if it is gone';
+COMMENT ON COLUMN n_plus_one.application_name IS
+'application_name of the session';
+COMMENT ON COLUMN n_plus_one.queryid IS
+'the repeated statement: the servers identifier, the last seen; NULL where the server gave none';
+COMMENT ON COLUMN n_plus_one.fingerprint IS
+'the repeated statement: fingerprint, as in vitals.statements';
+COMMENT ON COLUMN n_plus_one.query IS
+'the repeated statement: normalised text; NULL if pg_vitals.text_memory was full';
+COMMENT ON COLUMN n_plus_one.parent_queryid IS
+'the statement whose rows it was repeated for; NULL where there is none';
+COMMENT ON COLUMN n_plus_one.parent_fingerprint IS
+'fingerprint of that statement; NULL where there is none';
+COMMENT ON COLUMN n_plus_one.parent_query IS
+'normalised text of that statement; NULL where there is none or pg_vitals.text_memory was full';
+COMMENT ON COLUMN n_plus_one.link IS
+'how the columns are linked, from the referencing to the referenced one; NULL where unproven';
+COMMENT ON COLUMN n_plus_one.bursts IS
+'how often it happened';
+COMMENT ON COLUMN n_plus_one.repeats IS
+'executions of the repeated statement in all bursts';
+COMMENT ON COLUMN n_plus_one.max_repeats IS
+'most executions in one burst';
+COMMENT ON COLUMN n_plus_one.avg_repeats IS
+'executions per burst, on average';
+COMMENT ON COLUMN n_plus_one.distinct_parameters IS
+'most different rows of the parent (for a duplicate: sets of parameters) in one burst';
+COMMENT ON COLUMN n_plus_one.exec_time IS
+'time executing the repeats, in ms';
+COMMENT ON COLUMN n_plus_one.plan_time IS
+'time planning the repeats, in ms';
+COMMENT ON COLUMN n_plus_one.wait_time IS
+'time between the end of the statement before each repeat and its arrival, in ms: network and client';
+COMMENT ON COLUMN n_plus_one.rows IS
+'rows that the repeats returned';
+COMMENT ON COLUMN n_plus_one.shared_blks_hit IS
+'shared blocks that the repeats found in the cache';
+COMMENT ON COLUMN n_plus_one.shared_blks_read IS
+'shared blocks that the repeats read';
+COMMENT ON COLUMN n_plus_one.wasted_time_low IS
+'what one batched statement would have saved at the least, in ms: for each repeat but one a burst, the shortest wait seen and its planning';
+COMMENT ON COLUMN n_plus_one.wasted_time_high IS
+'what it would have saved at the most, in ms: for each repeat but one a burst, its waiting, planning and execution';
+COMMENT ON COLUMN n_plus_one.suggestion IS
+'what to do, with SQL where it can be derived';
+COMMENT ON COLUMN n_plus_one.first_seen IS
+'when it was first found';
+COMMENT ON COLUMN n_plus_one.last_seen IS
+'start of the last repeat';
+
+GRANT SELECT ON n_plus_one TO PUBLIC;

@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.h
+ *	  The shared aggregate store: one mechanism for every kind of statistics.
+ *
+ * A kind describes itself by a PgvKind; the store gives it fixed shared
+ * memory, partitions, eviction, reset, scan and persistence, and never knows
+ * what its entries mean.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_STORE_H
+#define PGV_STORE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "storage/lwlock.h"
+
+#define PGV_MAX_KEY_SIZE 64
+#define PGV_MAX_ENTRY_TEXTS 4
+
+/*
+ * A kind of entries.  The callbacks run while the entry's partition is
+ * locked, so they must be short, take no lock and raise nothing.
+ *
+ * Totals survive eviction when residual_key is given: what leaves is added,
+ * by absorb, to the residual entry of the same partition whose key
+ * residual_key makes; a scan sums the residuals of all partitions.  Without
+ * it, what leaves is forgotten (and counted).
+ */
+typedef struct PgvKind
+{
+	const char *name;			/* in the statistics file */
+	uint32		version;		/* of key and entry, in the statistics file */
+	Size		key_size;		/* compared and hashed bytewise: no padding */
+	Size		entry_size;
+	int			(*limit) (void);	/* entries at the most */
+
+	/*
+	 * Add a delta to an entry; "fresh" when the entry is new and all zero.
+	 * Returns how many text references of the delta the entry did not take
+	 * over, with their ids in surplus.
+	 */
+	int			(*merge) (void *entry, const void *delta, bool fresh,
+						  uint64 *surplus);
+	/* Ids of the texts that the entry holds a reference to. */
+	int			(*texts) (const void *key, const void *entry, uint64 *ids);
+	/* The text could not be had: the entry is to do without it. */
+	void		(*lose_text) (void *entry, uint64 id);
+	/* From 0 (evict first) to 15: how often and how costly it was used. */
+	int			(*worth) (const void *entry);
+	/* The key of the residual that takes what leaves; NULL: none. */
+	void		(*residual_key) (const void *key, void *residual);
+	bool		(*is_residual) (const void *key);
+	/* Add a leaving entry (fresh: residual is all zero) to its residual. */
+	void		(*absorb) (void *residual, const void *entry, bool fresh);
+	/* An entry read from a file: is it sane? */
+	bool		(*valid) (const void *key, const void *entry);
+} PgvKind;
+
+typedef struct PgvStoreStats
+{
+	uint64		entries;
+	uint64		limit;
+	uint64		evictions;
+	uint64		memory_bytes;
+} PgvStoreStats;
+
+/*
+ * Called by a scan for a private copy of each entry, with no lock held.
+ * Return false to end the scan.
+ */
+typedef bool (*PgvScanCallback) (const void *key, const void *entry, void *arg);
+
+/* Does this entry go?  Called with the partition locked, as above. */
+typedef bool (*PgvMatchCallback) (const void *key, const void *entry, void *arg);
+
+/* The list of kinds: to be called once per process, from _PG_init. */
+extern void pgv_store_set_kinds(const PgvKind *const *kinds, int n);
+extern int	pgv_store_kinds(const PgvKind *const **kinds);
+
+extern Size pgv_store_shmem_size(void);
+extern int	pgv_store_locks(void);
+/* The caller holds AddinShmemInitLock. */
+extern void pgv_store_shmem_init(void);
+
+/*
+ * Add a delta to the entry of a key, making one where there is none, evicting
+ * where there is no room.  The delta's text references go to the entry or are
+ * given back.  Takes the partition's lock; the caller may hold locks of
+ * pending, and none of texts.  Raises nothing.
+ */
+extern void pgv_store_merge(const PgvKind *kind, const void *key,
+							const void *delta);
+
+/*
+ * Put an entry read from a file, with the text references it holds.  Where
+ * there is no room it is added to its residual, or dropped if its kind has
+ * none.
+ */
+extern void pgv_store_restore(const PgvKind *kind, const void *key,
+							  const void *entry);
+
+/*
+ * Show every entry to a callback.  A partition is locked, shared, while it is
+ * copied, and no longer; what is in one partition is seen at one moment, so
+ * that an entry and the residual it may go to are never both seen or both
+ * missed.  Raises what the callback raises, and out of memory.
+ */
+extern void pgv_store_scan(const PgvKind *kind, PgvScanCallback callback,
+						   void *arg);
+
+/* Copy one entry; false if it is not there.  Raises nothing. */
+extern bool pgv_store_get(const PgvKind *kind, const void *key, void *entry);
+
+/* Remove what matches; returns how many went.  Raises nothing. */
+extern uint64 pgv_store_remove(const PgvKind *kind, PgvMatchCallback match,
+							   void *arg);
+
+/* When all statistics were last reset, or first collected. */
+extern TimestampTz pgv_store_reset_time(void);
+extern void pgv_store_set_reset_time(TimestampTz at);
+
+extern void pgv_store_stats(const PgvKind *kind, PgvStoreStats *stats);
+
+#endif							/* PGV_STORE_H */

@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * surface/findings.c
+ *	  What the view on N+1 findings reads: rights, copies, rows.
+ *
+ * A finding shows two statements and their tables: it is shown to the role
+ * that it belongs to and to those who may read all statistics, and to nobody
+ * else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "collect/findings.h"
+#include "collect/pending.h"
+#include "store/store.h"
+#include "store/texts.h"
+#include "surface/rows.h"
+
+PG_FUNCTION_INFO_V1(pgv_surface_findings);
+
+#define FINDING(name, field, type) {name, offsetof(PgvFinding, field), type}
+
+static const PgvField fields[] = {
+	FINDING("queryid", queryid, PGV_UINT64),
+	FINDING("fingerprint", fingerprint, PGV_UINT64),
+	FINDING("parent_queryid", parent_queryid, PGV_UINT64),
+	FINDING("parent_fingerprint", parent_fingerprint, PGV_UINT64),
+	FINDING("bursts", bursts, PGV_INT64),
+	FINDING("repeats", repeats, PGV_INT64),
+	FINDING("max_repeats", max_repeats, PGV_INT64),
+	FINDING("distinct_parameters", distinct, PGV_INT64),
+	FINDING("exec_time", exec_ms, PGV_FLOAT8),
+	FINDING("plan_time", plan_ms, PGV_FLOAT8),
+	FINDING("wait_time", wait_ms, PGV_FLOAT8),
+	FINDING("rows", rows, PGV_INT64),
+	FINDING("shared_blks_hit", blocks_hit, PGV_INT64),
+	FINDING("shared_blks_read", blocks_read, PGV_INT64),
+	FINDING("first_seen", first_seen, PGV_TIMESTAMPTZ),
+	FINDING("last_seen", last_seen, PGV_TIMESTAMPTZ)
+};
+
+typedef struct PgvFindingScan
+{
+	PgvRows		rows;
+	MemoryContext row_context;
+} PgvFindingScan;
+
+/*
+ * What one statement in the place of each burst's repeats would have saved:
+ * at the least the shortest wait and the planning, at the most all of the
+ * waiting, planning and execution, of all repeats but one a burst.
+ */
+static void
+set_waste(PgvRows *rows, const PgvFinding *f)
+{
+	double		share;
+	double		shortest = Max(f->min_wait_ms, 0);
+	double		saved = (double) (f->repeats - f->bursts);
+
+	if (f->repeats <= 0 || saved < 0)
+		return;
+	share = saved / f->repeats;
+	pgv_row_set(rows, "wasted_time_low",
+				Float8GetDatum(saved * shortest + share * f->plan_ms));
+	pgv_row_set(rows, "wasted_time_high",
+				Float8GetDatum(share * (f->wait_ms + f->plan_ms + f->exec_ms)));
+}
+
+static void
+set_texts(PgvRows *rows, const PgvFinding *f)
+{
+	if (f->texts & PGV_FINDING_TEXT)
+		pgv_row_set_text(rows, "query", pgv_texts_copy(f->fingerprint));
+	if (f->texts & PGV_FINDING_PARENT)
+		pgv_row_set_text(rows, "parent_query", pgv_texts_copy(f->parent_fingerprint));
+	if (f->texts & PGV_FINDING_LINK)
+		pgv_row_set_text(rows, "link", pgv_texts_copy(f->link));
+	if (f->texts & PGV_FINDING_SUGGESTION)
+		pgv_row_set_text(rows, "suggestion", pgv_texts_copy(f->suggestion));
+}
+
+static bool
+show_finding(const void *key_data, const void *entry_data, void *arg)
+{
+	PgvFindingScan *scan = arg;
+	const PgvFindingKey *key = key_data;
+	const PgvFinding *f = entry_data;
+	PgvRows    *rows = &scan->rows;
+	MemoryContext old;
+
+	if (!pgv_may_see(key->userid))
+		return true;
+	old = MemoryContextSwitchTo(scan->row_context);
+	pgv_row_set_text(rows, "kind", pgv_finding_kind_name(key->kind));
+	pgv_row_set_text(rows, "confidence", pgv_confidence_name(f->confidence));
+	pgv_row_set(rows, "dbid", ObjectIdGetDatum(key->dbid));
+	pgv_row_set(rows, "userid", ObjectIdGetDatum(key->userid));
+	pgv_row_set_text(rows, "application_name", f->application);
+	pgv_row_set_fields(rows, fields, lengthof(fields), f);
+	if (f->bursts > 0)
+		pgv_row_set(rows, "avg_repeats", Float8GetDatum((double) f->repeats / f->bursts));
+	set_texts(rows, f);
+	set_waste(rows, f);
+	pgv_row_emit(rows);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scan->row_context);
+	return true;
+}
+
+Datum
+pgv_surface_findings(PG_FUNCTION_ARGS)
+{
+	PgvFindingScan scan;
+
+	pgv_rows_begin(&scan.rows, fcinfo);
+	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
+											 ALLOCSET_DEFAULT_SIZES);
+	pgv_store_scan(&pgv_kind_findings, show_finding, &scan);
+	return (Datum) 0;
+}

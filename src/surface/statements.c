@@ -1,0 +1,356 @@
+/*-------------------------------------------------------------------------
+ *
+ * surface/statements.c
+ *	  What the views on statements read: rights, copies, rows.
+ *
+ * A reader first collects what all backends have pending, then scans.  The
+ * residual entries of a database, one a partition, are added to one row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type_d.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "base/histogram.h"
+#include "collect/findings.h"
+#include "collect/pending.h"
+#include "collect/statements.h"
+#include "store/store.h"
+#include "store/texts.h"
+#include "surface/rows.h"
+
+PG_FUNCTION_INFO_V1(pgv_surface_statements);
+PG_FUNCTION_INFO_V1(pgv_surface_histogram);
+PG_FUNCTION_INFO_V1(pgv_surface_reset);
+
+#define COUNTER(name, field, type) \
+	{name, offsetof(PgvStatementCounters, field), type}
+
+static const PgvField fields[] = {
+	COUNTER("plans", plans, PGV_INT64),
+	COUNTER("total_plan_time", plan.total, PGV_FLOAT8),
+	COUNTER("min_plan_time", plan.min, PGV_FLOAT8),
+	COUNTER("max_plan_time", plan.max, PGV_FLOAT8),
+	COUNTER("calls", calls, PGV_INT64),
+	COUNTER("total_exec_time", exec.total, PGV_FLOAT8),
+	COUNTER("min_exec_time", exec.min, PGV_FLOAT8),
+	COUNTER("max_exec_time", exec.max, PGV_FLOAT8),
+	COUNTER("rows", rows, PGV_INT64),
+	COUNTER("shared_blks_hit", blocks[PGV_SHARED_HIT], PGV_INT64),
+	COUNTER("shared_blks_read", blocks[PGV_SHARED_READ], PGV_INT64),
+	COUNTER("shared_blks_dirtied", blocks[PGV_SHARED_DIRTIED], PGV_INT64),
+	COUNTER("shared_blks_written", blocks[PGV_SHARED_WRITTEN], PGV_INT64),
+	COUNTER("local_blks_hit", blocks[PGV_LOCAL_HIT], PGV_INT64),
+	COUNTER("local_blks_read", blocks[PGV_LOCAL_READ], PGV_INT64),
+	COUNTER("local_blks_dirtied", blocks[PGV_LOCAL_DIRTIED], PGV_INT64),
+	COUNTER("local_blks_written", blocks[PGV_LOCAL_WRITTEN], PGV_INT64),
+	COUNTER("temp_blks_read", blocks[PGV_TEMP_READ], PGV_INT64),
+	COUNTER("temp_blks_written", blocks[PGV_TEMP_WRITTEN], PGV_INT64),
+	COUNTER("blk_read_time", block_ms[PGV_SHARED_READ_MS], PGV_FLOAT8),
+	COUNTER("blk_write_time", block_ms[PGV_SHARED_WRITE_MS], PGV_FLOAT8),
+	COUNTER("shared_blk_read_time", block_ms[PGV_SHARED_READ_MS], PGV_FLOAT8),
+	COUNTER("shared_blk_write_time", block_ms[PGV_SHARED_WRITE_MS], PGV_FLOAT8),
+	COUNTER("local_blk_read_time", block_ms[PGV_LOCAL_READ_MS_], PGV_FLOAT8),
+	COUNTER("local_blk_write_time", block_ms[PGV_LOCAL_WRITE_MS_], PGV_FLOAT8),
+	COUNTER("temp_blk_read_time", block_ms[PGV_TEMP_READ_MS], PGV_FLOAT8),
+	COUNTER("temp_blk_write_time", block_ms[PGV_TEMP_WRITE_MS], PGV_FLOAT8),
+	COUNTER("wal_records", wal_records, PGV_INT64),
+	COUNTER("wal_fpi", wal_fpi, PGV_INT64),
+	COUNTER("wal_buffers_full", wal_buffers_full, PGV_INT64),
+	COUNTER("jit_functions", jit_count[PGV_JIT_GENERATION], PGV_INT64),
+	COUNTER("jit_generation_time", jit_ms[PGV_JIT_GENERATION], PGV_FLOAT8),
+	COUNTER("jit_inlining_count", jit_count[PGV_JIT_INLINING], PGV_INT64),
+	COUNTER("jit_inlining_time", jit_ms[PGV_JIT_INLINING], PGV_FLOAT8),
+	COUNTER("jit_optimization_count", jit_count[PGV_JIT_OPTIMIZATION], PGV_INT64),
+	COUNTER("jit_optimization_time", jit_ms[PGV_JIT_OPTIMIZATION], PGV_FLOAT8),
+	COUNTER("jit_emission_count", jit_count[PGV_JIT_EMISSION], PGV_INT64),
+	COUNTER("jit_emission_time", jit_ms[PGV_JIT_EMISSION], PGV_FLOAT8),
+	COUNTER("jit_deform_count", jit_count[PGV_JIT_DEFORMING], PGV_INT64),
+	COUNTER("jit_deform_time", jit_ms[PGV_JIT_DEFORMING], PGV_FLOAT8),
+	COUNTER("parallel_workers_to_launch", workers_to_launch, PGV_INT64),
+	COUNTER("parallel_workers_launched", workers_launched, PGV_INT64),
+	COUNTER("generic_plan_calls", generic_plans, PGV_INT64),
+	COUNTER("custom_plan_calls", custom_plans, PGV_INT64),
+	COUNTER("failures", failures, PGV_INT64),
+	COUNTER("cancels", cancels, PGV_INT64),
+	COUNTER("timeouts", timeouts, PGV_INT64),
+	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
+	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ),
+	COUNTER("stats_since", first_seen, PGV_TIMESTAMPTZ),
+	COUNTER("minmax_stats_since", first_seen, PGV_TIMESTAMPTZ)
+};
+
+/* The residual of one database, added up over the partitions. */
+typedef struct PgvResidual
+{
+	struct PgvResidual *next;
+	Oid			dbid;
+	PgvStatementEntry entry;
+} PgvResidual;
+
+typedef struct PgvStatementScan
+{
+	PgvRows		rows;
+	PgvResidual *residuals;
+	MemoryContext row_context;	/* reset after each row */
+	MemoryContext residual_context;
+} PgvStatementScan;
+
+static void
+set_moments(PgvRows *rows, const char *mean_name, const char *stddev_name,
+			const PgvTiming *timing, int64 n)
+{
+	double		mean = n > 0 ? timing->total / n : 0;
+	double		stddev = n > 1 ? sqrt(Max(timing->sum_var, 0) / n) : 0;
+
+	pgv_row_set(rows, mean_name, Float8GetDatum(mean));
+	pgv_row_set(rows, stddev_name, Float8GetDatum(stddev));
+}
+
+/* A percentile in ms: of the histogram, but not outside what was measured. */
+static double
+percentile(const PgvStatementEntry *entry, double q)
+{
+	const PgvStatementCounters *c = &entry->counters;
+	double		ms;
+
+	ms = pgv_histogram_percentile_us(entry->buckets, entry->bucket_low,
+									 entry->bucket_high, (uint64) c->calls, q) / 1000.0;
+	return Min(Max(ms, c->exec.min), c->exec.max);
+}
+
+static void
+set_percentiles(PgvRows *rows, const PgvStatementEntry *entry)
+{
+	if (entry->counters.calls <= 0)
+		return;
+	pgv_row_set(rows, "p50_exec_time", Float8GetDatum(percentile(entry, 0.50)));
+	pgv_row_set(rows, "p90_exec_time", Float8GetDatum(percentile(entry, 0.90)));
+	pgv_row_set(rows, "p95_exec_time", Float8GetDatum(percentile(entry, 0.95)));
+	pgv_row_set(rows, "p99_exec_time", Float8GetDatum(percentile(entry, 0.99)));
+}
+
+static void
+set_counters(PgvRows *rows, const PgvStatementEntry *entry)
+{
+	const PgvStatementCounters *c = &entry->counters;
+	char		wal_bytes[32];
+
+	pgv_row_set_fields(rows, fields, lengthof(fields), c);
+	set_moments(rows, "mean_plan_time", "stddev_plan_time", &c->plan, c->plans);
+	set_moments(rows, "mean_exec_time", "stddev_exec_time", &c->exec, c->calls);
+	set_percentiles(rows, entry);
+	snprintf(wal_bytes, sizeof(wal_bytes), UINT64_FORMAT, c->wal_bytes);
+	pgv_row_set(rows, "wal_bytes",
+				DirectFunctionCall3(numeric_in, CStringGetDatum(wal_bytes),
+									ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+static void
+set_identity(PgvRows *rows, const PgvStatementKey *key,
+			 const PgvStatementEntry *entry)
+{
+	pgv_row_set(rows, "userid", ObjectIdGetDatum(key->userid));
+	pgv_row_set(rows, "dbid", ObjectIdGetDatum(key->dbid));
+	pgv_row_set(rows, "toplevel", BoolGetDatum(key->toplevel != 0));
+	if (!pgv_may_see(key->userid))
+	{
+		pgv_row_set_text(rows, "query", "<insufficient privilege>");
+		return;
+	}
+	if (entry->counters.queryid != 0)
+		pgv_row_set(rows, "queryid", Int64GetDatum((int64) entry->counters.queryid));
+	pgv_row_set(rows, "fingerprint", Int64GetDatum((int64) key->fingerprint));
+	if (entry->counters.has_text)
+		pgv_row_set_text(rows, "query", pgv_texts_copy(key->fingerprint));
+}
+
+static void
+keep_residual(PgvStatementScan *scan, const PgvStatementKey *key,
+			  const PgvStatementEntry *entry)
+{
+	PgvResidual *r;
+
+	for (r = scan->residuals; r != NULL; r = r->next)
+	{
+		if (r->dbid == key->dbid)
+			break;
+	}
+	if (r == NULL)
+	{
+		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
+		r->dbid = key->dbid;
+		r->next = scan->residuals;
+		scan->residuals = r;
+	}
+	pgv_statements_add(&r->entry.counters, &entry->counters);
+	pgv_statements_add_buckets(&r->entry, entry);
+}
+
+static bool
+show_statement(const void *key_data, const void *entry_data, void *arg)
+{
+	PgvStatementScan *scan = arg;
+	MemoryContext old;
+
+	if (pgv_statements_is_residual(key_data))
+	{
+		keep_residual(scan, key_data, entry_data);
+		return true;
+	}
+	old = MemoryContextSwitchTo(scan->row_context);
+	set_identity(&scan->rows, key_data, entry_data);
+	set_counters(&scan->rows, entry_data);
+	pgv_row_emit(&scan->rows);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scan->row_context);
+	return true;
+}
+
+Datum
+pgv_surface_statements(PG_FUNCTION_ARGS)
+{
+	PgvStatementScan scan;
+
+	pgv_rows_begin(&scan.rows, fcinfo);
+	scan.residuals = NULL;
+	scan.residual_context = CurrentMemoryContext;
+	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
+											 ALLOCSET_DEFAULT_SIZES);
+	pgv_pending_collect();
+	pgv_store_scan(&pgv_kind_statements, show_statement, &scan);
+	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
+	{
+		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
+		pgv_row_set_text(&scan.rows, "query", "<evicted>");
+		set_counters(&scan.rows, &r->entry);
+		pgv_row_emit(&scan.rows);
+	}
+	return (Datum) 0;
+}
+
+/* ----- the histogram of a statement ----- */
+
+typedef struct PgvHistogramScan
+{
+	uint64		queryid;
+	bool		found;			/* an entry that may be seen */
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvHistogramScan;
+
+static bool
+add_to_histogram(const void *key, const void *data, void *arg)
+{
+	PgvHistogramScan *scan = arg;
+	const PgvStatementEntry *entry = data;
+
+	if (entry->counters.queryid != scan->queryid || scan->queryid == 0 ||
+		!pgv_may_see(((const PgvStatementKey *) key)->userid))
+		return true;
+	scan->found = true;
+	for (int i = entry->bucket_low; i <= entry->bucket_high; i++)
+		scan->buckets[i] += entry->buckets[i];
+	return true;
+}
+
+static void
+unknown_queryid(int64 queryid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("no statement with queryid " INT64_FORMAT, queryid),
+			 errhint("See vitals.statements for the statements that are known.")));
+}
+
+Datum
+pgv_surface_histogram(PG_FUNCTION_ARGS)
+{
+	PgvRows		rows;
+	PgvHistogramScan *scan = palloc0(sizeof(PgvHistogramScan));
+
+	pgv_rows_begin(&rows, fcinfo);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("queryid must not be null"),
+				 errhint("Take a queryid from vitals.statements.")));
+	scan->queryid = (uint64) PG_GETARG_INT64(0);
+	pgv_pending_collect();
+	pgv_store_scan(&pgv_kind_statements, add_to_histogram, scan);
+	if (!scan->found)
+		unknown_queryid(PG_GETARG_INT64(0));
+	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
+	{
+		if (scan->buckets[i] == 0)
+			continue;
+		pgv_row_set(&rows, "bucket", Int32GetDatum(i));
+		pgv_row_set(&rows, "lower_ms", Float8GetDatum(pgv_histogram_lower_us(i) / 1000.0));
+		pgv_row_set(&rows, "upper_ms", Float8GetDatum(pgv_histogram_upper_us(i) / 1000.0));
+		pgv_row_set(&rows, "calls", Int64GetDatum((int64) scan->buckets[i]));
+		pgv_row_emit(&rows);
+	}
+	return (Datum) 0;
+}
+
+/* ----- reset ----- */
+
+typedef struct PgvResetArgs
+{
+	uint64		queryid;		/* 0: any */
+	Oid			dbid;			/* 0: any */
+	Oid			userid;			/* 0: any */
+} PgvResetArgs;
+
+static bool
+statement_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvStatementKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->queryid == 0 ||
+			((const PgvStatementEntry *) entry)->counters.queryid == want->queryid) &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
+static bool
+finding_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvFindingKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->queryid == 0 ||
+			((const PgvFinding *) entry)->queryid == want->queryid) &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
+Datum
+pgv_surface_reset(PG_FUNCTION_ARGS)
+{
+	PgvResetArgs want = {0, InvalidOid, InvalidOid};
+	uint64		gone;
+
+	pgv_require_preload();
+	if (!PG_ARGISNULL(0))
+		want.queryid = (uint64) PG_GETARG_INT64(0);
+	if (!PG_ARGISNULL(1))
+		want.dbid = PG_GETARG_OID(1);
+	if (!PG_ARGISNULL(2))
+		want.userid = PG_GETARG_OID(2);
+	pgv_pending_collect();
+	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
+	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
+	if (!PG_ARGISNULL(0) && gone == 0)
+		unknown_queryid(PG_GETARG_INT64(0));
+	if (PG_ARGISNULL(0) && PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		pgv_store_set_reset_time(GetCurrentTimestamp());
+	PG_RETURN_INT64((int64) gone);
+}
