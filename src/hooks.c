@@ -295,12 +295,12 @@ call_start(QueryDesc *queryDesc, int eflags)
 		standard_ExecutorStart(queryDesc, eflags);
 }
 
-/* Is this a SELECT of the client's that the detector should see? */
+/* Does this return rows to the client, so that the detector should see it? */
 static bool
 is_watched(QueryDesc *queryDesc, int eflags)
 {
-	if (!pgv_n_plus_one || queryDesc->operation != CMD_SELECT ||
-		(eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+	if (!pgv_n_plus_one || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+		(queryDesc->operation != CMD_SELECT && !queryDesc->plannedstmt->hasReturning))
 		return false;
 	return level == 0 ||
 		(level == 1 && utility != NULL && utility->declares_cursor);
@@ -328,8 +328,8 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 	if (watched)
 	{
 		memset(&frame->watch, 0, sizeof(frame->watch));
-		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement,
-						   &arrival, level == 0);
+		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement, &arrival,
+						   level == 0 && queryDesc->operation == CMD_SELECT);
 	}
 }
 

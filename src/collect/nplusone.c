@@ -87,11 +87,15 @@ typedef struct PgvBurst
 	PgvLinkColumns link;
 	int			column;			/* of the result */
 	int			fanout;			/* distinct rows credited */
-	int			last_row;
+	int			last_row;		/* of the present result; -1: none yet */
 	int			min_row;
 	int			max_row;
-	int			ascending;		/* steps up, and down */
+	int			ascending;		/* steps up, and down, within results */
 	int			descending;
+	int			walked_rows;	/* rows up to the last credited, and all */
+	int			walked_back;	/* rows from the first credited on, */
+	int			sampled_rows;	/* rows remembered, of earlier results */
+	bool		sampled_all;	/* and those were all there were */
 	int			pipelined;		/* repeats that did not wait */
 	int64		repeats;
 	uint32		linked_hash;	/* the first value, and the other predicates' */
@@ -352,9 +356,8 @@ is_eligible(const PgvChild *child, const PgvResult *r)
 	if (r->fingerprint == child->ref->fingerprint ||
 		!is_alive(r->active, child->arrival))
 		return false;
-	/* too few rows ever to make a finding, unless they add up or come yet */
-	return r->burst != 0 || r->growing ||
-		r->rows >= (uint64) pgv_n_plus_one_min_repeats;
+	/* of a single row nothing can be repeated, unless such rows add up */
+	return r->burst != 0 || r->growing || r->rows > 1;
 }
 
 static void
@@ -437,12 +440,13 @@ is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
 		pgv_producers_result(b->result)->serial;
 }
 
-/* Rows of repeats count only where the columns are known to be linked. */
+/* Single rows count only where the columns are known to be linked. */
 static bool
 is_acceptable(const PgvCandidate *c)
 {
-	return c->link >= PGV_LINK_SAME ||
-		pgv_producers_result(c->result)->burst == 0;
+	const PgvResult *r = pgv_producers_result(c->result);
+
+	return c->link >= PGV_LINK_SAME || r->rows > 1 || r->growing;
 }
 
 static PgvCandidate *
@@ -512,16 +516,32 @@ note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	b->other_varies |= (other != b->other_hash);
 }
 
+/* The burst goes on to another result of its group. */
+static void
+next_result(PgvBurst *b, const PgvResult *r, int row)
+{
+	const PgvResult *before = pgv_producers_by_serial(b->result);
+
+	if (before != NULL)
+	{
+		b->walked_rows += b->max_row + 1;
+		b->walked_back += before->sampled - b->min_row;
+		b->sampled_rows += before->sampled;
+		b->sampled_all &= before->rows <= (uint64) before->sampled;
+	}
+	else
+		b->sampled_all = (b->result == 0);
+	memset(b->touched, 0, sizeof(b->touched));
+	b->result = r->serial;
+	b->last_row = -1;
+	b->min_row = b->max_row = row;
+}
+
 static void
 touch_row(PgvBurst *b, const PgvResult *r, int row)
 {
 	if (b->result != r->serial)
-	{
-		memset(b->touched, 0, sizeof(b->touched));
-		b->result = r->serial;
-		b->last_row = -1;
-		b->min_row = b->max_row = row;
-	}
+		next_result(b, r, row);
 	b->touched[row / 64] |= UINT64CONST(1) << (row % 64);
 	b->fanout++;
 	if (b->last_row >= 0 && row > b->last_row)
@@ -662,20 +682,19 @@ static bool
 is_walk(const PgvBurst *b)
 {
 	PgvResult  *r = pgv_producers_by_serial(b->result);
-	int			steps = b->fanout - 1;
-	int			from_first;
-	int			from_last;
+	int			steps = b->ascending + b->descending;
 
 	if (r == NULL)
 		return false;
-	if (r->rows <= (uint64) r->sampled && b->fanout * 100 >= r->sampled * 95)
+	if (b->sampled_all && r->rows <= (uint64) r->sampled &&
+		b->fanout * 100 >= (b->sampled_rows + r->sampled) * 95)
 		return true;
-	from_first = b->max_row + 1;
-	from_last = r->sampled - b->min_row;
+	if (steps == 0)
+		return false;
 	if (b->ascending * 10 >= steps * 8)
-		return b->fanout * 2 >= from_first;
+		return b->fanout * 2 >= b->walked_rows + b->max_row + 1;
 	if (b->descending * 10 >= steps * 8)
-		return b->fanout * 2 >= from_last;
+		return b->fanout * 2 >= b->walked_back + r->sampled - b->min_row;
 	return false;
 }
 
@@ -1040,7 +1059,7 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	watch->capture.fingerprint = ref->fingerprint;
 	watch->capture.queryid = ref->queryid;
 	anything = true;
-	pgv_shape_of(query, &watch->capture.shape);
+	pgv_shape_of(query, ref->queryid, &watch->capture.shape);
 	if (child)
 		b = attribute(query, ref, arrival);
 	if (b != NULL)

@@ -44,8 +44,8 @@ typedef struct PgvWatch
 } PgvWatch;
 
 /*
- * A client's SELECT was started.  child: it is executed right away, and may be
- * a repeat (not so: DECLARE CURSOR).  Needs the transaction of the query.
+ * A client's statement that returns rows was started.  child: it may be a
+ * repeat (not so: a cursor, which is not executed yet, and a write).  Needs the transaction of the query.
  * May raise what reading the catalog raises.
  */
 extern void pgv_nplusone_start(PgvWatch *watch, QueryDesc *query,

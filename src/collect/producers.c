@@ -36,9 +36,11 @@
 
 #include "base/settings.h"
 #include "collect/producers.h"
+#include "collect/suggest.h"
 
 #define PGV_CELLS 512			/* of one result */
 #define PGV_HEADS 2048			/* power of two */
+#define PGV_SHAPES 64			/* power of two */
 
 typedef struct PgvCells
 {
@@ -58,22 +60,37 @@ typedef struct PgvProducers
 	PgvCells	cells[PGV_RESULTS];
 } PgvProducers;
 
+/* The shape of a statement's result, as last worked out. */
+typedef struct PgvKnownShape
+{
+	uint64		queryid;
+	int			natts;
+	int			sample_rows;
+	PgvShape	shape;
+	Oid			declared[PGV_RESULT_COLUMNS];	/* types, domains as such */
+} PgvKnownShape;
+
+static PgvKnownShape *shapes = NULL;	/* PGV_SHAPES, by queryid */
 static PgvProducers *producers = NULL;
 static uint64 next_serial = 1;
 
 /* ----- shapes ----- */
 
 /*
- * How much a column is worth remembering: one that comes from a table's
- * column more than one that does not, keys' usual types more than texts.
+ * How much a column is worth remembering: keys first, then what comes from a
+ * table, the usual types of keys more than texts.
  */
 static int
-column_worth(const TargetEntry *tle, PgvFamily family)
+column_worth(const TargetEntry *tle, PgvFamily family, bool ask_catalog)
 {
 	int			worth = 0;
 
 	if (OidIsValid(tle->resorigtbl))
+	{
 		worth += 4;
+		if (ask_catalog && pgv_is_key_column(tle->resorigtbl, tle->resorigcol))
+			worth += 8;
+	}
 	if (family == PGV_FAMILY_INTEGER || family == PGV_FAMILY_UUID)
 		worth += 2;
 	else if (family == PGV_FAMILY_TEXT || family == PGV_FAMILY_NUMERIC)
@@ -108,12 +125,15 @@ shape_remove(PgvShape *shape, int *worths, int at)
 
 static void
 shape_add(PgvShape *shape, int *worths, const TargetEntry *tle, Oid type,
-		  int max)
+		  int max, bool ask_catalog)
 {
-	PgvFamily	family = pgv_value_family(type);
-	int			worth = column_worth(tle, family);
+	Oid			base = pgv_value_base_type(type);
+	PgvFamily	family = pgv_value_family(base);
+	int			worth = column_worth(tle, family, ask_catalog);
 	int			n;
 
+	if (family == PGV_FAMILY_NONE)
+		return;
 	if (shape->ncolumns >= max)
 	{
 		int			at = least_worth(worths, shape->ncolumns, worth);
@@ -124,15 +144,15 @@ shape_add(PgvShape *shape, int *worths, const TargetEntry *tle, Oid type,
 	}
 	n = shape->ncolumns++;
 	shape->resno[n] = tle->resno;
-	shape->type[n] = type;
+	shape->type[n] = base;
 	shape->column[n].relid = tle->resorigtbl;
 	shape->column[n].attno = tle->resorigcol;
 	shape->column[n].family = (uint8) family;
 	worths[n] = worth;
 }
 
-void
-pgv_shape_of(QueryDesc *query, PgvShape *shape)
+static void
+make_shape(QueryDesc *query, PgvShape *shape)
 {
 	TupleDesc	desc = query->tupDesc;
 	int			worths[PGV_RESULT_COLUMNS];
@@ -141,25 +161,65 @@ pgv_shape_of(QueryDesc *query, PgvShape *shape)
 	ListCell   *lc;
 
 	shape->ncolumns = 0;
-	if (desc == NULL || query->plannedstmt->relationOids == NIL)
-	{
-		/* without a table a result may still come from a function */
-		if (desc == NULL || IsA(query->plannedstmt->planTree, Result))
-			return;
-	}
+	/* without a table a result may still come from a function */
+	if (query->plannedstmt->relationOids == NIL &&
+		IsA(query->plannedstmt->planTree, Result))
+		return;
 	foreach(lc, query->plannedstmt->planTree->targetlist)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		Oid			type;
 
 		if (tle->resjunk || tle->resno > desc->natts)
 			continue;
 		if (OidIsValid(tle->resorigtbl) && tle->resorigtbl < FirstNormalObjectId)
 			continue;			/* catalogs feed no application */
-		type = TupleDescAttr(desc, tle->resno - 1)->atttypid;
-		if (pgv_value_family(type) != PGV_FAMILY_NONE)
-			shape_add(shape, worths, tle, type, Max(max, 1));
+		shape_add(shape, worths, tle,
+				  TupleDescAttr(desc, tle->resno - 1)->atttypid,
+				  Max(max, 1), desc->natts > max);
 	}
+}
+
+/* Is a remembered shape still true of this query's result? */
+static bool
+shape_fits(const PgvKnownShape *known, uint64 queryid, TupleDesc desc)
+{
+	if (known->queryid != queryid || known->natts != desc->natts ||
+		known->sample_rows != pgv_n_plus_one_sample_rows)
+		return false;
+	for (int i = 0; i < known->shape.ncolumns; i++)
+	{
+		if (TupleDescAttr(desc, known->shape.resno[i] - 1)->atttypid != known->declared[i])
+			return false;
+	}
+	return true;
+}
+
+void
+pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape)
+{
+	PgvKnownShape *known;
+
+	shape->ncolumns = 0;
+	if (query->tupDesc == NULL || query->tupDesc->natts == 0)
+		return;
+	if (shapes == NULL)
+		shapes = MemoryContextAllocExtended(TopMemoryContext,
+											PGV_SHAPES * sizeof(PgvKnownShape),
+											MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (shapes == NULL)
+		return;
+	known = &shapes[(queryid ^ (queryid >> 32)) & (PGV_SHAPES - 1)];
+	if (queryid == 0 || !shape_fits(known, queryid, query->tupDesc))
+	{
+		make_shape(query, &known->shape);
+		known->queryid = queryid;
+		known->natts = query->tupDesc->natts;
+		known->sample_rows = pgv_n_plus_one_sample_rows;
+		for (int i = 0; i < known->shape.ncolumns; i++)
+			known->declared[i] =
+				TupleDescAttr(query->tupDesc, known->shape.resno[i] - 1)->atttypid;
+	}
+	*shape = known->shape;
 }
 
 /* ----- the index ----- */
@@ -621,5 +681,6 @@ pgv_producers_clear(void)
 Size
 pgv_producers_memory(void)
 {
-	return producers != NULL ? sizeof(PgvProducers) : 0;
+	return (producers != NULL ? sizeof(PgvProducers) : 0) +
+		(shapes != NULL ? PGV_SHAPES * sizeof(PgvKnownShape) : 0);
 }

@@ -88,10 +88,11 @@ typedef struct PgvHit
 } PgvHit;
 
 /*
- * Work out which columns of a query's result to remember; ncolumns is 0 where
- * none are.  The query must have been started.  Looks at no catalog.
+ * Which columns of a query's result to remember; ncolumns is 0 where none are.
+ * The query must have been started.  The answer is remembered by queryid;
+ * making it may look into the catalog, and raise what that raises.
  */
-extern void pgv_shape_of(QueryDesc *query, PgvShape *shape);
+extern void pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape);
 
 /*
  * Put a capture before the query's receiver.  "capture" is initialised by the

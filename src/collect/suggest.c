@@ -22,6 +22,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -49,26 +50,34 @@ forget_links(Datum arg, Oid relid)
 }
 
 /*
+ * Open a table for a look, if nobody stands in the way of a lock; to be closed
+ * with that lock.  NULL: not to be had, or gone.
+ */
+static Relation
+glance_at(Oid relid)
+{
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return NULL;
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return relation_open(relid, NoLock);
+	UnlockRelationOid(relid, AccessShareLock);
+	return NULL;
+}
+
+/*
  * The column that a column references by a foreign key, of several only the
- * one towards "target" if given.  The relation is locked for the look only,
- * and not at all where somebody stands in the way.
+ * one towards "target" if given.
  */
 static bool
 referenced_column(Oid relid, AttrNumber attno, Oid target,
 				  Oid *confrelid, AttrNumber *confattno)
 {
-	Relation	rel;
+	Relation	rel = glance_at(relid);
 	ListCell   *lc;
 	bool		found = false;
 
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	if (rel == NULL)
 		return false;
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-	{
-		UnlockRelationOid(relid, AccessShareLock);
-		return false;
-	}
-	rel = relation_open(relid, NoLock);
 	foreach(lc, RelationGetFKeyList(rel))
 	{
 		ForeignKeyCacheInfo *fk = lfirst(lc);
@@ -84,6 +93,28 @@ referenced_column(Oid relid, AttrNumber attno, Oid target,
 			}
 		}
 	}
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+bool
+pgv_is_key_column(Oid relid, AttrNumber attno)
+{
+	Oid			confrelid;
+	AttrNumber	confattno;
+	Relation	rel;
+	Bitmapset  *keys;
+	bool		found;
+
+	if (referenced_column(relid, attno, InvalidOid, &confrelid, &confattno))
+		return true;
+	rel = glance_at(relid);
+	if (rel == NULL)
+		return false;
+	/* unique indexes only: what others may refer to */
+	keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	found = bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, keys);
+	bms_free(keys);
 	relation_close(rel, AccessShareLock);
 	return found;
 }

@@ -41,6 +41,12 @@ typedef struct PgvLinkColumns
 extern PgvLinkType pgv_link_type(Oid child_relid, AttrNumber child_attno,
 								 Oid parent_relid, AttrNumber parent_attno);
 
+/*
+ * Is the column part of a key of its table, or of a reference to another's?
+ * As above; not remembered.
+ */
+extern bool pgv_is_key_column(Oid relid, AttrNumber attno);
+
 /* "posts.author_id → authors.id"; empty for PGV_LINK_NONE.  As above. */
 extern void pgv_link_text(StringInfo buf, const PgvLinkColumns *link);
 

@@ -17,11 +17,14 @@
  */
 #include "compat.h"
 
+#include "access/transam.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_type_d.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -116,6 +119,12 @@ pgv_value_family(Oid type)
 		default:
 			return PGV_FAMILY_NONE;
 	}
+}
+
+Oid
+pgv_value_base_type(Oid type)
+{
+	return type < FirstNormalObjectId ? type : getBaseType(type);
 }
 
 /* Bytes of a varlena that stands whole and plain in memory. */
@@ -333,51 +342,96 @@ column_of(PgvWalk *walk, Index relid, AttrNumber attno, PgvPredicate *predicate)
 	return true;
 }
 
-/*
- * Take "Var = value" into the list.  index_tlist maps the columns of an
- * index-only scan.
- */
-static void
-take_clause(PgvWalk *walk, OpExpr *op, Index scanrelid, List *index_tlist)
+/* The only element of an array, which must not be NULL. */
+static bool
+only_element(Datum value, Oid *type, Datum *element)
 {
-	Node	   *left;
-	Node	   *right;
-	Var		   *var;
-	Oid			type;
-	Datum		value;
-	PgvPredicate *predicate = &walk->predicates[walk->n];
+	ArrayType  *array;
+	int16		typlen;
+	bool		byval;
+	char		align;
 
-	if (!is_equality(op->opno) || list_length(op->args) != 2)
-		return;
-	left = strip_relabel(linitial(op->args));
-	right = strip_relabel(lsecond(op->args));
-	if (left == NULL || !IsA(left, Var))
-	{
-		Node	   *swap = left;
+	if (VARATT_IS_EXTENDED(DatumGetPointer(value)))
+		return false;
+	array = (ArrayType *) DatumGetPointer(value);
+	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 1 || ARR_HASNULL(array) ||
+		pgv_value_family(ARR_ELEMTYPE(array)) == PGV_FAMILY_NONE)
+		return false;
+	*type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(*type, &typlen, &byval, &align);
+	*element = fetch_att(ARR_DATA_PTR(array), byval, typlen);
+	return true;
+}
 
-		left = right;
-		right = swap;
-	}
-	if (left == NULL || !IsA(left, Var) ||
-		!known_value(walk, right, &type, &value))
-		return;
-	var = (Var *) left;
+/* The column that an operand is; index_tlist maps those of an index. */
+static bool
+operand_column(PgvWalk *walk, Node *node, Index scanrelid, List *index_tlist,
+			   PgvPredicate *predicate)
+{
+	Var		   *var = (Var *) node;
+
+	if (node == NULL || !IsA(node, Var))
+		return false;
 	if (var->varno == INDEX_VAR)
 	{
 		TargetEntry *tle;
 
 		if (var->varattno <= 0 || var->varattno > list_length(index_tlist))
-			return;
+			return false;
 		tle = list_nth_node(TargetEntry, index_tlist, var->varattno - 1);
 		if (!IsA(tle->expr, Var))
-			return;
+			return false;
 		var = (Var *) tle->expr;
 	}
-	if ((Index) var->varno != scanrelid ||
-		!column_of(walk, scanrelid, var->varattno, predicate) ||
+	return (Index) var->varno == scanrelid &&
+		column_of(walk, scanrelid, var->varattno, predicate);
+}
+
+/* Take "column = value", either way round, into the list. */
+static void
+take_equality(PgvWalk *walk, OpExpr *op, Index scanrelid, List *index_tlist)
+{
+	PgvPredicate *predicate = &walk->predicates[walk->n];
+	Node	   *column;
+	Node	   *operand;
+	Oid			type;
+	Datum		value;
+
+	if (!is_equality(op->opno) || list_length(op->args) != 2)
+		return;
+	column = strip_relabel(linitial(op->args));
+	operand = strip_relabel(lsecond(op->args));
+	if (column == NULL || !IsA(column, Var))
+	{
+		Node	   *swap = column;
+
+		column = operand;
+		operand = swap;
+	}
+	if (!known_value(walk, operand, &type, &value) ||
+		!operand_column(walk, column, scanrelid, index_tlist, predicate) ||
 		!pgv_value_hash(type, value, &predicate->hash))
 		return;
-	predicate->family = pgv_value_family(type);
+	predicate->family = (uint8) pgv_value_family(type);
+	walk->n++;
+}
+
+/* Take "column = ANY (array of one)" into the list. */
+static void
+take_any(PgvWalk *walk, ScalarArrayOpExpr *op, Index scanrelid, List *index_tlist)
+{
+	PgvPredicate *predicate = &walk->predicates[walk->n];
+	Oid			type;
+	Datum		value;
+
+	if (!op->useOr || !is_equality(op->opno) ||
+		!known_value(walk, strip_relabel(lsecond(op->args)), &type, &value) ||
+		!only_element(value, &type, &value) ||
+		!operand_column(walk, strip_relabel(linitial(op->args)), scanrelid,
+						index_tlist, predicate) ||
+		!pgv_value_hash(type, value, &predicate->hash))
+		return;
+	predicate->family = (uint8) pgv_value_family(type);
 	walk->n++;
 }
 
@@ -393,7 +447,9 @@ take_quals(PgvWalk *walk, List *quals, Index scanrelid, List *index_tlist)
 		if (walk->n >= PGV_MAX_PREDICATES)
 			return;
 		if (IsA(clause, OpExpr))
-			take_clause(walk, (OpExpr *) clause, scanrelid, index_tlist);
+			take_equality(walk, (OpExpr *) clause, scanrelid, index_tlist);
+		else if (IsA(clause, ScalarArrayOpExpr))
+			take_any(walk, (ScalarArrayOpExpr *) clause, scanrelid, index_tlist);
 	}
 }
 

@@ -43,6 +43,9 @@ typedef struct PgvPredicate
 /* The family of a type; PGV_FAMILY_NONE where its values are not compared. */
 extern PgvFamily pgv_value_family(Oid type);
 
+/* The type under a domain; may read the catalog for a type made by users. */
+extern Oid	pgv_value_base_type(Oid type);
+
 /*
  * The hash of a value that is not NULL.  Returns false for a value that would
  * have to be fetched or decompressed first.  May allocate (numeric), in the
