@@ -23,6 +23,7 @@
 #include "commands/dbcommands.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "tcop/utility.h"
@@ -301,6 +302,10 @@ is_watched(QueryDesc *queryDesc, int eflags)
 {
 	if (!pgv_n_plus_one || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
 		(queryDesc->operation != CMD_SELECT && !queryDesc->plannedstmt->hasReturning))
+		return false;
+	/* what neither reads a table nor calls a set-returning function */
+	if (queryDesc->plannedstmt->relationOids == NIL &&
+		IsA(queryDesc->plannedstmt->planTree, Result))
 		return false;
 	return level == 0 ||
 		(level == 1 && utility != NULL && utility->declares_cursor);

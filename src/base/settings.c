@@ -27,7 +27,7 @@ int			pgv_n_plus_one_action = PGV_ACTION_OFF;
 int			pgv_persist_interval_s = 60;
 
 static char *ignore_applications = NULL;
-static const char *ignored_names = NULL;
+const char *pgv_ignored_applications = NULL;
 
 static const struct config_enum_entry track_options[] = {
 	{"none", PGV_TRACK_NONE, false},
@@ -94,17 +94,17 @@ assign_ignore_applications(const char *newval, void *extra)
 {
 	const char *names = extra;
 
-	ignored_names = (names != NULL && *names != '\0') ? names : NULL;
+	pgv_ignored_applications = (names != NULL && *names != '\0') ? names : NULL;
 }
 
 bool
-pgv_settings_ignores(const char *application)
+pgv_settings_names(const char *application)
 {
 	const char *name;
 
-	if (likely(ignored_names == NULL) || application == NULL)
+	if (pgv_ignored_applications == NULL || application == NULL)
 		return false;
-	for (name = ignored_names; *name != '\0'; name += strlen(name) + 1)
+	for (name = pgv_ignored_applications; *name != '\0'; name += strlen(name) + 1)
 	{
 		if (strcmp(name, application) == 0)
 			return true;

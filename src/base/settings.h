@@ -41,10 +41,16 @@ extern int	pgv_persist_interval_s;
  */
 extern void pgv_settings_define(void);
 
-/*
- * Does the list in pg_vitals.ignore_applications name this application?
- * Never raises.  Costs one test when the list is empty.
- */
-extern bool pgv_settings_ignores(const char *application);
+/* The parsed list of pg_vitals.ignore_applications; NULL when it is empty. */
+extern const char *pgv_ignored_applications;
+
+/* Does that list name this application?  Never raises. */
+extern bool pgv_settings_names(const char *application);
+
+static inline bool
+pgv_settings_ignores(const char *application)
+{
+	return pgv_ignored_applications != NULL && pgv_settings_names(application);
+}
 
 #endif							/* PGV_SETTINGS_H */

@@ -1385,7 +1385,7 @@ typedef enum Ending
 {
 	ENDS_OTHERWISE,
 	ENDS_IN_WORD,				/* a parameter needs a space behind it */
-	ENDS_IN_PARAMETER			/* so do a word and a number */
+	ENDS_IN_PARAMETER			/* so does what begins with a letter or digit */
 } Ending;
 
 /*
@@ -1624,11 +1624,14 @@ emit_word(Normaliser *n, const Token *tok)
 static void
 emit_quoted(Normaliser *n, const Token *tok)
 {
-	put_quoted(&n->out, tok->start, TOKEN_LEN(tok), tok->spaced);
-	if (*tok->start == '"')
-		n->hash = hash_bytes(n->hash, tok->start, tok->end);
-	else
+	bool		prefixed = *tok->start != '"';	/* U&"..." */
+
+	put_quoted(&n->out, tok->start, TOKEN_LEN(tok), tok->spaced ||
+			   (prefixed && n->out.ending == ENDS_IN_PARAMETER));
+	if (prefixed)
 		n->hash = hash_bytes(hash_byte(n->hash, 'u'), tok->start + 1, tok->end);
+	else
+		n->hash = hash_bytes(n->hash, tok->start, tok->end);
 }
 
 static void
@@ -2139,6 +2142,8 @@ normalise_token(Normaliser *n, const Token *tok)
 	n->any = true;
 	if (n->frames_used > 0 && n->frames[n->frames_used - 1].state != IN_ROW)
 		continue_rows(n, tok);
+	if (tok->type != T_WORD && tok->type != T_QUOTED)
+		n->naming = NAME_NONE;
 
 	switch (tok->type)
 	{

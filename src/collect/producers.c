@@ -161,10 +161,6 @@ make_shape(QueryDesc *query, PgvShape *shape)
 	ListCell   *lc;
 
 	shape->ncolumns = 0;
-	/* without a table a result may still come from a function */
-	if (query->plannedstmt->relationOids == NIL &&
-		IsA(query->plannedstmt->planTree, Result))
-		return;
 	foreach(lc, query->plannedstmt->planTree->targetlist)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
