@@ -334,7 +334,8 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 	{
 		memset(&frame->watch, 0, sizeof(frame->watch));
 		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement, &arrival,
-						   level == 0 && queryDesc->operation == CMD_SELECT);
+						   level == 0 && queryDesc->operation == CMD_SELECT,
+						   counted);
 	}
 }
 

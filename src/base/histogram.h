@@ -133,8 +133,6 @@ pgv_histogram_percentile_us(const uint64 *counts, int lo, int hi,
 	/* round up, but not for an error in the last bits of q * total */
 	if (exact_rank - (double) rank > exact_rank * 1e-12)
 		rank++;
-	if (rank == 0)
-		rank = 1;
 
 	for (bucket = lo; bucket < hi; bucket++)
 	{

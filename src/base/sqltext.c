@@ -1726,9 +1726,8 @@ emit_literal(Normaliser *n, bool spaced)
 static bool
 in_optimisable(const Normaliser *n, const Token *tok)
 {
-	return n->sc.body_resume == NULL &&
-		(n->sc.verb == VERB_QUERY ||
-		 (n->inner != NULL && tok->start >= n->inner));
+	return n->sc.verb == VERB_QUERY ||
+		(n->inner != NULL && tok->start >= n->inner);
 }
 
 /*
@@ -1768,7 +1767,7 @@ is_position(const Normaliser *n, const Token *tok)
 
 	if (sc->depth >= MAX_CLAUSE_DEPTH ||
 		!(n->clauses & (UINT64CONST(1) << sc->depth)) ||
-		TOKEN_LEN(tok) > 4 || n->sign)
+		TOKEN_LEN(tok) > 4)
 		return false;
 	if (sc->prev != KW_BY && sc->prev != TAG_COMMA &&
 		!(sc->prev == KW_ALL && sc->prev2 == KW_BY))

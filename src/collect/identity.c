@@ -223,9 +223,13 @@ pgv_identity_reference_text(const PgvStatementRef *ref)
 		return true;
 	if (last_fingerprint != ref->fingerprint)
 	{
-		/* a text that gives another fingerprint is not this statement's */
-		if (ref->source == NULL || normalise(ref) != ref->fingerprint)
+		/*
+		 * Statements of one queryid may be written differently; this backend
+		 * counts them all under the spelling it saw first.
+		 */
+		if (ref->source == NULL)
 			return false;
+		normalise(ref);
 	}
 	return last_text_len > 0 &&
 		pgv_texts_intern(ref->fingerprint, last_text, last_text_len,

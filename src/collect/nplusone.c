@@ -49,15 +49,19 @@
 #include "store/texts.h"
 
 #define PGV_BURSTS 64
-#define PGV_SAMES 64			/* power of two */
+#define PGV_SAME_SETS 16		/* power of two */
+#define PGV_SAME_WAYS 4
+#define PGV_SAMES (PGV_SAME_SETS * PGV_SAME_WAYS)
 #define PGV_WRITTEN 32			/* power of two */
 #define PGV_CANDIDATES 24
 #define PGV_HITS 160
 #define PGV_RUN_MIN 10			/* lookups without a parent */
-#define PGV_RUN_VALUES 64
+#define PGV_BURST_VALUES 64
 #define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
 #define PGV_DUPLICATE_GAP_MS 60.0
 #define PGV_MESSAGE_TEXT 300	/* bytes of a statement in a message */
+
+#define PGV_RUN_GROUP UINT64CONST(0x8000000000000000)
 
 #define PGV_ERRCODE MAKE_SQLSTATE('V', 'T', '0', '0', '1')
 
@@ -85,7 +89,6 @@ typedef struct PgvBurst
 	uint64		parent_queryid;
 	uint64		touched[PGV_RESULT_MAX_ROWS / 64];
 	PgvLinkColumns link;
-	int			column;			/* of the result */
 	int			fanout;			/* distinct rows credited */
 	int			last_row;		/* of the present result; -1: none yet */
 	int			min_row;
@@ -98,9 +101,9 @@ typedef struct PgvBurst
 	bool		sampled_all;	/* and those were all there were */
 	int			pipelined;		/* repeats that did not wait */
 	int64		repeats;
-	uint32		linked_hash;	/* the first value, and the other predicates' */
-	uint32		other_hash;
-	bool		linked_varies;
+	int			distinct;		/* different values of the linked predicate */
+	uint32		values[PGV_BURST_VALUES];
+	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
 	bool		finding;
 	bool		reported;
@@ -109,15 +112,6 @@ typedef struct PgvBurst
 	TimestampTz last;			/* end of the last repeat */
 	PgvTally	tally;
 } PgvBurst;
-
-/* The uninterrupted run of one statement in one transaction. */
-typedef struct PgvRun
-{
-	uint64		fingerprint;
-	uint32		lxid;
-	int			nvalues;
-	uint32		values[PGV_RUN_VALUES];
-} PgvRun;
 
 /* One statement with one set of parameters. */
 typedef struct PgvSame
@@ -160,7 +154,7 @@ typedef struct PgvChild
 
 static PgvBurst *bursts = NULL; /* PGV_BURSTS, allocated with the first */
 static PgvSame sames[PGV_SAMES];
-static PgvRun run;
+static uint64 run_fingerprint = 0;	/* of the uninterrupted run; 0: none */
 static struct
 {
 	Oid			relid;
@@ -172,6 +166,7 @@ static uint64 write_clock = 1;
 static uint64 all_written = 0;	/* clock of the last write to who knows what */
 static Oid	last_userid = InvalidOid;
 static char last_application[NAMEDATALEN];
+static uint64 last_generation = 0;	/* of the statistics: a reset ends it */
 static bool anything = false;	/* is there something to forget? */
 
 /* ----- sessions ----- */
@@ -185,22 +180,23 @@ pgv_nplusone_forget(void)
 	if (bursts != NULL)
 		memset(bursts, 0, PGV_BURSTS * sizeof(PgvBurst));
 	memset(sames, 0, sizeof(sames));
-	run.nvalues = 0;
+	run_fingerprint = 0;
 	anything = false;
 }
 
-/* What ends everything that is going on: idleness, another role or name. */
+/* What ends all that is going on: idleness, another role or name, a reset. */
 static void
 check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 {
 	const char *application = application_name ? application_name : "";
 
 	if (arrival->wait_ms > pgv_n_plus_one_max_gap_ms ||
-		ref->userid != last_userid ||
+		ref->userid != last_userid || pgv_store_generation() != last_generation ||
 		strncmp(application, last_application, NAMEDATALEN - 1) != 0)
 	{
 		pgv_nplusone_forget();
 		last_userid = ref->userid;
+		last_generation = pgv_store_generation();
 		strlcpy(last_application, application, NAMEDATALEN);
 	}
 }
@@ -208,7 +204,7 @@ check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 void
 pgv_nplusone_interrupt(bool may_write)
 {
-	run.nvalues = 0;
+	run_fingerprint = 0;
 	if (may_write)
 		all_written = ++write_clock;
 }
@@ -218,7 +214,7 @@ pgv_nplusone_wrote(QueryDesc *query)
 {
 	ListCell   *lc;
 
-	run.nvalues = 0;
+	run_fingerprint = 0;
 	write_clock++;
 	foreach(lc, query->plannedstmt->relationOids)
 	{
@@ -263,14 +259,23 @@ group_of(const PgvResult *r)
 	return r->burst != 0 ? ~r->burst : r->serial;
 }
 
+/*
+ * The burst of a child that takes the values of one predicate (NULL: whatever)
+ * from a group of rows.
+ */
 static PgvBurst *
-find_burst(uint64 fingerprint, uint64 group)
+find_burst(uint64 fingerprint, uint64 group, const PgvPredicate *predicate)
 {
 	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
 	{
-		if (bursts[i].serial != 0 && bursts[i].group == group &&
-			bursts[i].fingerprint == fingerprint)
-			return &bursts[i];
+		PgvBurst   *b = &bursts[i];
+
+		if (b->serial == 0 || b->group != group || b->fingerprint != fingerprint)
+			continue;
+		if (predicate == NULL ||
+			(b->link.child_relid == predicate->relid &&
+			 b->link.child_attno == predicate->attno))
+			return b;
 	}
 	return NULL;
 }
@@ -345,7 +350,8 @@ candidate_for(PgvChild *child, const PgvHit *hit, int predicate)
 	c->hits = 0;
 	c->row = -1;
 	c->link = PGV_LINK_UNKNOWN;
-	c->burst = find_burst(child->ref->fingerprint, group_of(r));
+	c->burst = find_burst(child->ref->fingerprint, group_of(r),
+						  &child->predicates[predicate]);
 	return c;
 }
 
@@ -404,7 +410,7 @@ find_links(PgvChild *child)
 static bool
 is_going_on(const PgvChild *child, const PgvCandidate *c)
 {
-	if (c->burst == NULL || c->burst->column != c->column)
+	if (c->burst == NULL)
 		return false;
 	for (int i = 0; i < child->ncandidates; i++)
 	{
@@ -421,6 +427,8 @@ is_going_on(const PgvChild *child, const PgvCandidate *c)
 static bool
 is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
 {
+	const PgvResult *ra = pgv_producers_result(a->result);
+	const PgvResult *rb = pgv_producers_result(b->result);
 	bool		a_linked = a->link >= PGV_LINK_SAME;
 	bool		b_linked = b->link >= PGV_LINK_SAME;
 	bool		a_on;
@@ -436,35 +444,54 @@ is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
 		return a_on;
 	if (a->result == b->result)
 		return a->hits < b->hits;
-	return pgv_producers_result(a->result)->serial >
-		pgv_producers_result(b->result)->serial;
+	/* the list itself rather than a single row that it led to */
+	if ((ra->rows == 1) != (rb->rows == 1))
+		return ra->rows != 1;
+	return ra->serial > rb->serial;
 }
 
-/* Single rows count only where the columns are known to be linked. */
+/*
+ * Can this candidate be the origin?  A single row only where the columns are
+ * known to be linked; and no rows where a later single-row result that is no
+ * repeat has the value as well: then that one led to the child, as when many
+ * clients share a backend.
+ */
 static bool
-is_acceptable(const PgvCandidate *c)
+is_acceptable(const PgvChild *child, const PgvCandidate *c)
 {
 	const PgvResult *r = pgv_producers_result(c->result);
 
-	return c->link >= PGV_LINK_SAME || r->rows > 1 || r->growing;
+	if (c->link < PGV_LINK_SAME && r->rows <= 1 && !r->growing)
+		return false;
+	return !pgv_producers_absorbed(&child->predicates[c->predicate],
+								   &r->columns[c->column], r->serial,
+								   child->ref->fingerprint);
 }
 
-static PgvCandidate *
-best_candidate(PgvChild *child)
+/* All acceptable candidates, the best first. */
+static void
+find_candidates(PgvChild *child)
 {
-	PgvCandidate *best = NULL;
+	int			n = 0;
 
 	for (int i = 0; i < child->npredicates; i++)
 		gather_candidates(child, i);
 	find_links(child);
 	for (int i = 0; i < child->ncandidates; i++)
 	{
-		PgvCandidate *c = &child->candidates[i];
-
-		if (is_acceptable(c) && (best == NULL || is_better(child, c, best)))
-			best = c;
+		if (is_acceptable(child, &child->candidates[i]))
+			child->candidates[n++] = child->candidates[i];
 	}
-	return best;
+	child->ncandidates = n;
+	for (int i = 1; i < n; i++)
+	{
+		PgvCandidate c = child->candidates[i];
+		int			at = i;
+
+		for (; at > 0 && is_better(child, &c, &child->candidates[at - 1]); at--)
+			child->candidates[at] = child->candidates[at - 1];
+		child->candidates[at] = c;
+	}
 }
 
 /* ----- crediting ----- */
@@ -478,7 +505,6 @@ describe_burst(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	b->parent_fingerprint = r->fingerprint;
 	b->parent_queryid = r->queryid;
 	b->root = r->burst;
-	b->column = c->column;
 	b->link.type = c->link;
 	b->link.child_relid = p->relid;
 	b->link.child_attno = p->attno;
@@ -500,20 +526,29 @@ other_predicates(const PgvChild *child, int linked)
 	return sum;
 }
 
+/* Count the different values, exactly while there is room for them. */
+static void
+count_value(PgvBurst *b, uint32 value)
+{
+	for (int i = 0; i < Min(b->distinct, PGV_BURST_VALUES); i++)
+	{
+		if (b->values[i] == value)
+			return;
+	}
+	if (b->distinct < PGV_BURST_VALUES)
+		b->values[b->distinct] = value;
+	b->distinct++;
+}
+
 static void
 note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 {
-	uint32		linked = child->predicates[c->predicate].hash;
 	uint32		other = other_predicates(child, c->predicate);
 
 	if (b->repeats == 0)
-	{
-		b->linked_hash = linked;
 		b->other_hash = other;
-		return;
-	}
-	b->linked_varies |= (linked != b->linked_hash);
 	b->other_varies |= (other != b->other_hash);
+	count_value(b, child->predicates[c->predicate].hash);
 }
 
 /* The burst goes on to another result of its group. */
@@ -580,6 +615,7 @@ credit(PgvChild *child, PgvCandidate *c)
 		if (b == NULL)
 			return NULL;
 		describe_burst(b, child, c);
+		c->burst = b;
 	}
 	note_values(b, child, c);
 	if (c->row >= 0)
@@ -587,6 +623,84 @@ credit(PgvChild *child, PgvCandidate *c)
 	count_repeat(b, child->arrival);
 	pgv_producers_touch(r, child->arrival->at);
 	return b;
+}
+
+/* The finding that the child goes on with: one with a row left, if any. */
+static PgvCandidate *
+going_finding(PgvChild *child)
+{
+	PgvCandidate *found = NULL;
+
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		PgvCandidate *c = &child->candidates[i];
+
+		if (c->burst == NULL || !c->burst->finding)
+			continue;
+		if (c->row >= 0)
+			return c;
+		if (found == NULL)
+			found = c;
+	}
+	/* a row read again, unless there is another origin with rows left */
+	for (int i = 0; found != NULL && i < child->ncandidates; i++)
+	{
+		if (child->candidates[i].row >= 0)
+			return NULL;
+	}
+	return found;
+}
+
+static bool
+is_credited(const PgvWatch *watch, const PgvBurst *b)
+{
+	for (int i = 0; i < watch->ncredits; i++)
+	{
+		if (watch->credits[i].serial == b->serial)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_credit(PgvWatch *watch, const PgvBurst *b)
+{
+	if (b == NULL || watch->ncredits >= PGV_WATCH_CREDITS)
+		return;
+	watch->credits[watch->ncredits].burst = (int) (b - bursts);
+	watch->credits[watch->ncredits].serial = b->serial;
+	watch->ncredits++;
+}
+
+/*
+ * Credit the child to the finding it goes on with, or else to each of the few
+ * origins that are possible: which it was will show when one makes a finding.
+ */
+static void
+credit_candidates(PgvWatch *watch, PgvChild *child)
+{
+	PgvCandidate *going = going_finding(child);
+
+	if (going != NULL)
+	{
+		add_credit(watch, credit(child, going));
+		return;
+	}
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		PgvCandidate *c = &child->candidates[i];
+
+		if (watch->ncredits >= PGV_WATCH_CREDITS)
+			return;
+		/* a burst is made by the first credit and may be another one's too */
+		if (c->burst == NULL)
+			c->burst = find_burst(child->ref->fingerprint,
+								  group_of(pgv_producers_result(c->result)),
+								  &child->predicates[c->predicate]);
+		if (c->burst != NULL ? is_credited(watch, c->burst) : c->row < 0)
+			continue;
+		add_credit(watch, credit(child, c));
+	}
 }
 
 /*
@@ -610,6 +724,7 @@ credit_beyond_sample(PgvChild *child)
 		if (r == NULL || r->rows <= (uint64) r->sampled ||
 			b->repeats >= (int64) r->rows)
 			continue;
+		count_value(b, child->predicates[0].hash);
 		count_repeat(b, child->arrival);
 		return b;
 	}
@@ -618,58 +733,36 @@ credit_beyond_sample(PgvChild *child)
 
 /* ----- runs without a parent ----- */
 
-static uint32
-all_predicates(const PgvChild *child)
-{
-	return other_predicates(child, -1);
-}
-
-/* Is the value new to the run?  Remembers it as far as there is room. */
-static bool
-is_new_value(uint32 value)
-{
-	for (int i = 0; i < run.nvalues; i++)
-	{
-		if (run.values[i] == value)
-			return false;
-	}
-	if (run.nvalues < PGV_RUN_VALUES)
-		run.values[run.nvalues++] = value;
-	return true;
-}
-
-/* Count a lookup that follows others like it in one transaction. */
+/*
+ * Count a lookup that follows others like it, uninterrupted, in one
+ * transaction.
+ */
 static PgvBurst *
 credit_run(PgvChild *child)
 {
+	uint64		group = PGV_RUN_GROUP | PGV_LXID();
 	PgvBurst   *b;
-	uint64		group;
+	int			before;
 
 	if (!IsTransactionBlock())
 		return NULL;
-	if (run.nvalues == 0 || run.fingerprint != child->ref->fingerprint ||
-		run.lxid != PGV_LXID())
+	b = find_burst(child->ref->fingerprint, group, NULL);
+	if (b != NULL && run_fingerprint != child->ref->fingerprint)
 	{
-		run.fingerprint = child->ref->fingerprint;
-		run.lxid = PGV_LXID();
-		run.nvalues = 0;
+		b->serial = 0;
+		b = NULL;
 	}
-	group = UINT64CONST(0x8000000000000000) | run.lxid;
-	if (run.nvalues == 0)
-	{
-		b = find_burst(child->ref->fingerprint, group);
-		if (b != NULL)
-			b->serial = 0;
-	}
-	if (!is_new_value(all_predicates(child)))
-		return NULL;
-	b = find_burst(child->ref->fingerprint, group);
+	run_fingerprint = child->ref->fingerprint;
 	if (b == NULL)
 		b = new_burst(child->ref->fingerprint, group);
 	if (b == NULL)
 		return NULL;
 	b->link.child_relid = child->predicates[0].relid;
 	b->link.child_attno = child->predicates[0].attno;
+	before = b->distinct;
+	count_value(b, other_predicates(child, -1));
+	if (b->distinct == before)
+		return NULL;
 	b->fanout++;
 	count_repeat(b, child->arrival);
 	return b;
@@ -711,10 +804,55 @@ is_finding(PgvBurst *b)
 		b->confidence = PGV_LIKELY;
 		return b->fanout >= Max(PGV_RUN_MIN, min);
 	}
-	if (b->fanout < min || (b->other_varies && !b->linked_varies))
+	/* a value that stays the same while others change leads nowhere */
+	if (b->fanout < min || (b->other_varies && b->distinct == 1))
 		return false;
 	b->confidence = b->link.type >= PGV_LINK_SAME ? PGV_PROVEN : PGV_LIKELY;
 	return b->confidence == PGV_PROVEN || is_walk(b);
+}
+
+/*
+ * One of the origins followed has made a finding: the others were wrong.
+ * Results that were taken for repeats of theirs are its repeats.
+ */
+static void
+settle_on(const PgvWatch *watch, PgvBurst *winner)
+{
+	for (int i = 0; i < PGV_BURSTS; i++)
+	{
+		PgvBurst   *b = &bursts[i];
+
+		if (b->serial == 0 || b == winner || b->finding ||
+			b->fingerprint != winner->fingerprint)
+			continue;
+		pgv_producers_relabel(b->serial, winner->serial);
+		for (int j = 0; j < PGV_BURSTS; j++)
+		{
+			if (bursts[j].group == ~b->serial)
+				bursts[j].group = ~winner->serial;
+			if (bursts[j].root == b->serial)
+				bursts[j].root = winner->serial;
+		}
+		b->serial = 0;
+	}
+}
+
+/* Does one of the bursts credited make a finding now?  The best comes first. */
+static void
+judge(PgvWatch *watch)
+{
+	for (int i = 0; i < watch->ncredits; i++)
+	{
+		PgvBurst   *b = &bursts[watch->credits[i].burst];
+
+		if (b->finding || !is_finding(b))
+			continue;
+		b->finding = watch->tell = true;
+		settle_on(watch, b);
+		watch->credits[0] = watch->credits[i];
+		watch->ncredits = 1;
+		return;
+	}
 }
 
 /* ----- reporting ----- */
@@ -767,7 +905,7 @@ report_burst(PgvBurst *b, const PgvStatementRef *ref)
 	delta.confidence = b->confidence;
 	delta.bursts = first ? 1 : 0;
 	delta.max_repeats = b->repeats;
-	delta.distinct = b->fanout;
+	delta.distinct = b->distinct;
 	fill_delta(&delta, &b->tally);
 	if (first)
 		describe_finding(b, &link, &suggestion);
@@ -849,12 +987,28 @@ reads_tables(QueryDesc *query)
 	return false;
 }
 
+/* The place of a key in its set, or the one used longest ago. */
+static PgvSame *
+same_for(uint64 key)
+{
+	PgvSame    *set = &sames[((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS];
+	PgvSame    *oldest = set;
+
+	for (int i = 0; i < PGV_SAME_WAYS; i++)
+	{
+		if (set[i].key == key)
+			return &set[i];
+		if (set[i].last < oldest->last)
+			oldest = &set[i];
+	}
+	return oldest;
+}
+
 static void
 start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
-	int			i = (int) ((key ^ (key >> 17)) & (PGV_SAMES - 1));
-	PgvSame    *s = &sames[i];
+	PgvSame    *s = same_for(key);
 
 	if (s->serial == 0 || s->key != key || s->fingerprint != ref->fingerprint ||
 		!is_alive(s->last, &watch->arrival) || written_since(query, s->clock))
@@ -869,7 +1023,7 @@ start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	else if (watch->arrival.at - s->last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
 		s->slow++;
 	s->count++;
-	watch->same = i;
+	watch->same = (int) (s - sames);
 	watch->same_serial = s->serial;
 	watch->capture.want_checksum = (s->count >= 2);
 }
@@ -1007,80 +1161,75 @@ drop_catalog_predicates(PgvChild *child)
 	child->npredicates = n;
 }
 
-/* Find the burst that the statement is a repeat of, if it is one. */
-static PgvBurst *
-attribute(QueryDesc *query, const PgvStatementRef *ref, const PgvArrival *arrival)
+/* Find what the statement is a repeat of, if it is one. */
+static void
+attribute(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	PgvChild	child;
-	PgvCandidate *best = NULL;
-	PgvBurst   *b;
 
 	if (!pgv_producers_any() && !IsTransactionBlock())
-		return NULL;
+		return;
 	child.ref = ref;
-	child.arrival = arrival;
+	child.arrival = &watch->arrival;
 	child.ncandidates = 0;
 	child.npredicates = pgv_values_predicates(query, child.predicates);
 	drop_catalog_predicates(&child);
 	if (child.npredicates == 0)
 	{
-		run.nvalues = 0;
-		return NULL;
+		run_fingerprint = 0;
+		return;
 	}
 	if (pgv_producers_any())
-		best = best_candidate(&child);
-	if (best != NULL)
-		b = credit(&child, best);
+		find_candidates(&child);
+	if (child.ncandidates > 0)
+		credit_candidates(watch, &child);
 	else
-		b = credit_beyond_sample(&child);
-	if (b != NULL)
-	{
-		run.nvalues = 0;
-		return b;
-	}
-	return credit_run(&child);
+		add_credit(watch, credit_beyond_sample(&child));
+	if (watch->ncredits > 0)
+		run_fingerprint = 0;
+	else if (child.ncandidates == 0)
+		add_credit(watch, credit_run(&child));
+	if (watch->ncredits > 0)
+		judge(watch);
 }
 
 void
 pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
-				   const PgvArrival *arrival, bool child)
+				   const PgvArrival *arrival, bool child, bool text_kept)
 {
-	PgvBurst   *b = NULL;
-
 	check_session(ref, arrival);
 	if (skips_locked(query))
 	{
-		run.nvalues = 0;
+		run_fingerprint = 0;
 		return;
 	}
 	watch->watched = true;
-	watch->child = child;
 	watch->arrival = *arrival;
 	watch->capture.fingerprint = ref->fingerprint;
 	watch->capture.queryid = ref->queryid;
 	anything = true;
 	pgv_shape_of(query, ref->queryid, &watch->capture.shape);
-	if (child)
-		b = attribute(query, ref, arrival);
-	if (b != NULL)
-	{
-		watch->burst = (int) (b - bursts);
-		watch->burst_serial = b->serial;
-		watch->capture.burst = b->serial;
-		if (!b->finding && is_finding(b))
-			b->finding = watch->tell = true;
-	}
-	if (child && reads_tables(query))
+	if (!text_kept && watch->capture.shape.ncolumns > 0)
+		watch->capture.holds_text = pgv_identity_reference_text(ref);
+	if (!child)
+		return;
+	attribute(watch, query, ref);
+	if (watch->ncredits > 0)
+		watch->capture.burst = watch->credits[0].serial;
+	if (reads_tables(query))
 		start_same(watch, query, ref);
 }
 
+/* A burst that the execution was credited to; NULL if it is gone. */
 static PgvBurst *
-burst_of(const PgvWatch *watch)
+credited(const PgvWatch *watch, int i)
 {
-	if (watch->burst_serial == 0 || bursts == NULL ||
-		bursts[watch->burst].serial != watch->burst_serial)
+	PgvBurst   *b;
+
+	if (i >= watch->ncredits || bursts == NULL)
 		return NULL;
-	return &bursts[watch->burst];
+	b = &bursts[watch->credits[i].burst];
+	return b->serial == watch->credits[i].serial ? b : NULL;
 }
 
 DestReceiver *
@@ -1090,7 +1239,7 @@ pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	PgvBurst   *b;
 
 	if (watch->tell && pgv_n_plus_one_action != PGV_ACTION_OFF &&
-		(b = burst_of(watch)) != NULL)
+		(b = credited(watch, 0)) != NULL)
 	{
 		watch->tell = false;
 		report_burst(b, ref);
@@ -1122,15 +1271,17 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 				 const PgvUsage *usage, uint64 rows, TimestampTz now,
 				 bool complete)
 {
-	PgvBurst   *b = burst_of(watch);
-
 	if (watch->capture.serial != 0)
 	{
 		watch->capture.growing &= !complete;
 		pgv_capture_end(&watch->capture, now);
 	}
-	if (b != NULL)
+	for (int i = 0; i < watch->ncredits; i++)
 	{
+		PgvBurst   *b = credited(watch, i);
+
+		if (b == NULL)
+			continue;
 		refresh(b, now);
 		if (complete)
 			add_usage(&b->tally, usage, rows);

@@ -29,14 +29,19 @@ typedef struct PgvArrival
 	double		plan_ms;		/* planning it took since then */
 } PgvArrival;
 
+#define PGV_WATCH_CREDITS 4
+
 /* What the detector keeps of one execution; part of its frame, zero at first. */
 typedef struct PgvWatch
 {
 	bool		watched;
-	bool		child;			/* may be a repeat; a cursor may not */
 	bool		tell;			/* it makes a finding: to be told when it runs */
-	int			burst;			/* index, while burst_serial is its serial */
-	uint64		burst_serial;
+	int			ncredits;		/* bursts it was credited to, the best first */
+	struct
+	{
+		int			burst;		/* index, while that is its serial */
+		uint64		serial;
+	}			credits[PGV_WATCH_CREDITS];
 	int			same;			/* index, while same_serial is its serial */
 	uint64		same_serial;
 	PgvArrival	arrival;
@@ -45,12 +50,14 @@ typedef struct PgvWatch
 
 /*
  * A client's statement that returns rows was started.  child: it may be a
- * repeat (not so: a cursor, which is not executed yet, and a write).  Needs the transaction of the query.
+ * repeat (not so: a cursor, which is not executed yet, and a write).
+ * text_kept: the statistics of statements hold its text.  Needs the transaction of the query.
  * May raise what reading the catalog raises.
  */
 extern void pgv_nplusone_start(PgvWatch *watch, QueryDesc *query,
 							   const PgvStatementRef *ref,
-							   const PgvArrival *arrival, bool child);
+							   const PgvArrival *arrival, bool child,
+							   bool text_kept);
 
 /*
  * It is about to run, wholly or (growing) in part.  Returns the receiver that

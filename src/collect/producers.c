@@ -32,11 +32,13 @@
 #include "executor/tuptable.h"
 #include "nodes/plannodes.h"
 #include "nodes/primnodes.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 #include "base/settings.h"
 #include "collect/producers.h"
 #include "collect/suggest.h"
+#include "store/texts.h"
 
 #define PGV_CELLS 512			/* of one result */
 #define PGV_HEADS 2048			/* power of two */
@@ -56,6 +58,9 @@ typedef struct PgvProducers
 	PgvResult	singles[PGV_SINGLES];
 	uint32		single_hash[PGV_SINGLES][PGV_RESULT_COLUMNS];
 	int			next_single;
+	PgvResult	plain[PGV_PLAIN_SINGLES];	/* not counted in live */
+	uint32		plain_hash[PGV_PLAIN_SINGLES][PGV_RESULT_COLUMNS];
+	int			next_plain;
 	uint16		heads[PGV_HEADS];	/* references: 1 + result * CELLS + cell */
 	PgvCells	cells[PGV_RESULTS];
 } PgvProducers;
@@ -293,24 +298,47 @@ unindex_result(int result)
 
 /* ----- results ----- */
 
+/* A result's reference to a text that nobody else keeps. */
+static void
+drop_text(PgvResult *r)
+{
+	if (r->holds_text)
+		pgv_texts_release(r->fingerprint);
+	r->holds_text = false;
+}
+
 static void
 forget_result(int i)
 {
-	if (producers->results[i].serial == 0)
+	PgvResult  *r = &producers->results[i];
+
+	if (r->serial == 0)
 		return;
 	unindex_result(i);
-	producers->results[i].serial = 0;
+	drop_text(r);
+	r->serial = 0;
 	producers->live--;
+}
+
+/* Texts are shared: what this backend holds of them goes with it. */
+static void
+at_backend_exit(int code, Datum arg)
+{
+	pgv_producers_clear();
 }
 
 static bool
 allocate_producers(void)
 {
+	if (likely(producers != NULL))
+		return true;
+	producers = MemoryContextAllocExtended(TopMemoryContext,
+										   sizeof(PgvProducers),
+										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
 	if (producers == NULL)
-		producers = MemoryContextAllocExtended(TopMemoryContext,
-											   sizeof(PgvProducers),
-											   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-	return producers != NULL;
+		return false;
+	before_shmem_exit(at_backend_exit, (Datum) 0);
+	return true;
 }
 
 /* The slot for a new result: that of the same statement, a free one, the LRU. */
@@ -339,8 +367,11 @@ choose_result(const PgvCapture *capture)
 }
 
 static void
-describe_result(PgvResult *r, const PgvCapture *capture)
+describe_result(PgvResult *r, PgvCapture *capture)
 {
+	drop_text(r);
+	r->holds_text = capture->holds_text;
+	capture->holds_text = false;
 	r->serial = capture->serial;
 	r->fingerprint = capture->fingerprint;
 	r->queryid = capture->queryid;
@@ -507,26 +538,42 @@ pgv_capture_begin(PgvCapture *capture, DestReceiver *inner, bool growing)
 	return &capture->pub;
 }
 
-/* A one-row result of a burst goes into the ring. */
 static void
-keep_single(PgvCapture *capture, TimestampTz now)
+fill_single(PgvResult *r, uint32 *hashes, PgvCapture *capture, TimestampTz now)
 {
-	PgvResult  *r;
-	int			i;
-
-	if (!allocate_producers())
-		return;
-	i = producers->next_single;
-	producers->next_single = (i + 1) % PGV_SINGLES;
-	r = &producers->singles[i];
-	if (r->serial == 0)
-		producers->live++;
 	describe_result(r, capture);
 	r->rows = 1;
 	r->sampled = 1;
 	r->stride = 1;
 	r->active = now;
-	memcpy(producers->single_hash[i], capture->first, sizeof(capture->first));
+	memcpy(hashes, capture->first, sizeof(capture->first));
+}
+
+/*
+ * A one-row result: one of a burst is a link of a chain.  Another matters
+ * only for having come after a result of several rows.
+ */
+static void
+keep_single(PgvCapture *capture, TimestampTz now)
+{
+	int			i;
+
+	if (capture->burst == 0)
+	{
+		if (!pgv_producers_any())
+			return;
+		i = producers->next_plain;
+		producers->next_plain = (i + 1) % PGV_PLAIN_SINGLES;
+		fill_single(&producers->plain[i], producers->plain_hash[i], capture, now);
+		return;
+	}
+	if (!allocate_producers())
+		return;
+	i = producers->next_single;
+	producers->next_single = (i + 1) % PGV_SINGLES;
+	if (producers->singles[i].serial == 0)
+		producers->live++;
+	fill_single(&producers->singles[i], producers->single_hash[i], capture, now);
 }
 
 void
@@ -541,10 +588,15 @@ pgv_capture_end(PgvCapture *capture, TimestampTz now)
 		r->rows = capture->rows;
 		r->growing = capture->growing;
 		r->active = now;
+		return;
 	}
-	else if (capture->rows == 1 && capture->burst != 0 &&
-			 capture->shape.ncolumns > 0)
+	if (capture->rows == 1 && capture->shape.ncolumns > 0 && !capture->growing)
 		keep_single(capture, now);
+	if (capture->holds_text && !capture->growing)
+	{
+		pgv_texts_release(capture->fingerprint);
+		capture->holds_text = false;
+	}
 }
 
 /* ----- looking up ----- */
@@ -626,6 +678,58 @@ pgv_producers_find(const PgvPredicate *predicate, PgvHit *hits, int max)
 	return n + find_in_singles(&p, hits + n, max - n);
 }
 
+/* Does a plain single have the value where it would lead to the predicate? */
+static bool
+single_leads_to(int i, const PgvPredicate *predicate, const PgvColumn *column)
+{
+	PgvResult  *r = &producers->plain[i];
+
+	for (int c = 0; c < r->ncolumns; c++)
+	{
+		const PgvColumn *own = &r->columns[c];
+
+		if (producers->plain_hash[i][c] != predicate->hash ||
+			own->family != predicate->family)
+			continue;
+		if ((OidIsValid(own->relid) && own->relid == column->relid &&
+			 own->attno == column->attno) ||
+			pgv_link_type(predicate->relid, predicate->attno,
+						  own->relid, own->attno) >= PGV_LINK_SAME)
+			return true;
+	}
+	return false;
+}
+
+bool
+pgv_producers_absorbed(const PgvPredicate *predicate, const PgvColumn *column,
+					   uint64 serial, uint64 fingerprint)
+{
+	for (int i = 0; i < PGV_PLAIN_SINGLES; i++)
+	{
+		PgvResult  *r = &producers->plain[i];
+
+		if (r->serial > serial && r->fingerprint != fingerprint &&
+			single_leads_to(i, predicate, column))
+			return true;
+	}
+	return false;
+}
+
+void
+pgv_producers_relabel(uint64 burst, uint64 new_burst)
+{
+	for (int i = 0; i < PGV_RESULTS; i++)
+	{
+		if (producers->results[i].burst == burst)
+			producers->results[i].burst = new_burst;
+	}
+	for (int i = 0; i < PGV_SINGLES; i++)
+	{
+		if (producers->singles[i].burst == burst)
+			producers->singles[i].burst = new_burst;
+	}
+}
+
 PgvResult *
 pgv_producers_result(int index)
 {
@@ -661,15 +765,24 @@ pgv_producers_by_serial(uint64 serial)
 void
 pgv_producers_clear(void)
 {
-	if (!pgv_producers_any())
+	if (producers == NULL)
 		return;
 	for (int i = 0; i < PGV_RESULTS; i++)
 	{
+		drop_text(&producers->results[i]);
 		producers->results[i].serial = 0;
 		producers->results[i].indexed = false;
 	}
 	for (int i = 0; i < PGV_SINGLES; i++)
+	{
+		drop_text(&producers->singles[i]);
 		producers->singles[i].serial = 0;
+	}
+	for (int i = 0; i < PGV_PLAIN_SINGLES; i++)
+	{
+		drop_text(&producers->plain[i]);
+		producers->plain[i].serial = 0;
+	}
 	memset(producers->heads, 0, sizeof(producers->heads));
 	producers->live = 0;
 }

@@ -24,6 +24,7 @@
 #define PGV_RESULT_MAX_ROWS 256
 #define PGV_RESULTS 16			/* results of several rows */
 #define PGV_SINGLES 64			/* one-row results of repeated statements */
+#define PGV_PLAIN_SINGLES 8		/* one-row results of others */
 
 /* Where a column of a result came from: relid 0 where that is not known. */
 typedef struct PgvColumn
@@ -56,6 +57,7 @@ typedef struct PgvResult
 	int			ncolumns;
 	int			stride;			/* rows there is room for */
 	bool		growing;		/* a cursor that may be fetched on */
+	bool		holds_text;		/* a reference to its statement's text */
 	bool		indexed;
 	PgvColumn	columns[PGV_RESULT_COLUMNS];
 } PgvResult;
@@ -76,6 +78,7 @@ typedef struct PgvCapture
 	int			result;			/* index of the result, or -1 */
 	bool		want_checksum;
 	bool		growing;
+	bool		holds_text;		/* a reference to give on, or back */
 	uint32		first[PGV_RESULT_COLUMNS];	/* hashes of the first row */
 } PgvCapture;
 
@@ -103,8 +106,7 @@ extern DestReceiver *pgv_capture_begin(PgvCapture *capture, DestReceiver *inner,
 									   bool growing);
 
 /*
- * The run is over: what was captured becomes findable.  A one-row result is
- * kept only if it belongs to a burst.  Raises nothing.
+ * The run is over: what was captured becomes findable.  Raises nothing.
  */
 extern void pgv_capture_end(PgvCapture *capture, TimestampTz now);
 
@@ -119,6 +121,19 @@ extern int	pgv_producers_find(const PgvPredicate *predicate, PgvHit *hits,
 							   int max);
 
 extern PgvResult *pgv_producers_result(int index);
+
+/*
+ * Is there a one-row result, no repeat itself and later than the one with the
+ * given serial, that has the predicate's value in the same column, or in one
+ * that is linked to the predicate's?  A statement with the given fingerprint
+ * is not asked.  May look into the catalog (see pgv_link_type).
+ */
+extern bool pgv_producers_absorbed(const PgvPredicate *predicate,
+								   const PgvColumn *column, uint64 serial,
+								   uint64 fingerprint);
+
+/* Results that belong to one burst now belong to another. */
+extern void pgv_producers_relabel(uint64 burst, uint64 new_burst);
 
 /* The result is the origin of a child: keep it longer. */
 extern void pgv_producers_touch(PgvResult *result, TimestampTz now);

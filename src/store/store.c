@@ -92,6 +92,7 @@ typedef struct PgvTable
 typedef struct PgvSharedStore
 {
 	pg_atomic_uint64 reset_time;	/* a TimestampTz */
+	pg_atomic_uint64 generation;	/* number of resets */
 } PgvSharedStore;
 
 static PgvSharedStore *shared_store = NULL;
@@ -227,8 +228,11 @@ pgv_store_shmem_init(void)
 	shared_store = ShmemInitStruct("pg_vitals store", sizeof(PgvSharedStore),
 								   &found_store);
 	if (!found_store)
+	{
+		pg_atomic_init_u64(&shared_store->generation, 0);
 		pg_atomic_init_u64(&shared_store->reset_time,
 						   (uint64) GetCurrentTimestamp());
+	}
 	for (int i = 0; i < nkinds; i++)
 	{
 		bool		found;
@@ -786,6 +790,7 @@ pgv_store_remove(const PgvKind *kind, PgvMatchCallback match, void *arg)
 	PgvTable   *table = table_of(kind);
 	uint64		total = 0;
 
+	pg_atomic_fetch_add_u64(&shared_store->generation, 1);
 	for (uint32 p = 0; p < table->shared->npartitions; p++)
 	{
 		uint32		gone;
@@ -802,6 +807,12 @@ pgv_store_remove(const PgvKind *kind, PgvMatchCallback match, void *arg)
 		} while (gone > 0);
 	}
 	return total;
+}
+
+uint64
+pgv_store_generation(void)
+{
+	return pg_atomic_read_u64(&shared_store->generation);
 }
 
 TimestampTz

@@ -118,6 +118,9 @@ extern bool pgv_store_get(const PgvKind *kind, const void *key, void *entry);
 extern uint64 pgv_store_remove(const PgvKind *kind, PgvMatchCallback match,
 							   void *arg);
 
+/* Counts resets, of whatever part: what goes on is to begin anew. */
+extern uint64 pgv_store_generation(void);
+
 /* When all statistics were last reset, or first collected. */
 extern TimestampTz pgv_store_reset_time(void);
 extern void pgv_store_set_reset_time(TimestampTz at);

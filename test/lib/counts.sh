@@ -33,5 +33,9 @@ tap_counts() {
 	     END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
-# crashes LOG: how many crashes a server's log tells of; shows them on stderr.
-crashes() { grep -E 'was terminated by signal|PANIC:|TRAP:' "$1" | tee /dev/stderr | wc -l; }
+# crashes LOG: how many crashes a server's log tells of; they go to stderr.
+crashes() {
+	local sign='was terminated by signal|PANIC:|TRAP:'
+	grep -E "$sign" "$1" >&2
+	grep -cE "$sign" "$1"
+}

@@ -1,11 +1,16 @@
 -- What `make demo` prints, for a terminal of 120 columns.
 
--- A labelled field, its text broken at blanks into lines of at most 100 characters.
+-- A labelled field, its text in lines of at most 100 characters, broken at blanks.
 CREATE FUNCTION pg_temp.field(label text, value text) RETURNS text
-RETURN '    ' || rpad(label, 12)
-	|| rtrim(regexp_replace(regexp_replace(value, '\s+', ' ', 'g'),
-							'(.{1,100})(?:\s+|$)|(.{100})', E'\\1\\2\n' || repeat(' ', 16), 'g'), E' \n')
-	|| E'\n';
+BEGIN ATOMIC
+	WITH flat AS (
+		SELECT regexp_replace(regexp_replace(value, '\s+', ' ', 'g'), '(\S{100})', '\1 ', 'g') AS text
+	)
+	SELECT '    ' || rpad(label, 12)
+		|| rtrim(regexp_replace(text, '(.{1,100})(?: +|$)', E'\\1\n' || repeat(' ', 16), 'g'), E' \n')
+		|| E'\n'
+	  FROM flat;
+END;
 
 CREATE FUNCTION pg_temp.ms(value double precision) RETURNS text
 RETURN CASE WHEN value < 10 THEN round(value::numeric, 2) ELSE round(value::numeric) END || ' ms';

@@ -1,0 +1,110 @@
+# The servers that are compared, and the program that drives them.
+# Needs ../lib/common.sh, pg.sh and cluster.sh.
+
+ALL_VARIANTS='none again off on pgss'
+
+# settings VARIANT: what its configuration has beyond what is the same for all.
+settings() {
+	case $1 in
+	none | again) echo "shared_preload_libraries = ''" ;;
+	off) echo "pg_vitals.enabled = off" ;;
+	on) echo "pg_vitals.enabled = on" ;;
+	pgss) echo "shared_preload_libraries = 'pg_stat_statements'" ;;
+	*) die "there is no variant '$1'; there are: $ALL_VARIANTS" ;;
+	esac
+}
+
+extension() {
+	case $1 in
+	off | on) echo "CREATE EXTENSION pg_vitals;" ;;
+	pgss) echo "CREATE EXTENSION pg_stat_statements;" ;;
+	esac
+}
+
+# build_driver: compile it when its source is newer.
+build_driver() {
+	DRIVER=$PGV_BUILD/driver
+	[ "$DRIVER" -nt test/bench/driver.c ] ||
+		"${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra -Werror -I"$(pg includedir)" \
+			-o "$DRIVER" test/bench/driver.c \
+			-L"$(pg libdir)" -Wl,-rpath,"$(pg libdir)" -lpq -lpthread
+}
+
+# start_variant VARIANT: a cluster with the tables and the function of the cases.
+# Nothing runs in it by itself: no autovacuum, no checkpoint while measuring.
+start_variant() {
+	local own
+	own=$(settings "$1") || return
+	cluster_start "$1" 'shared_buffers = 256MB' 'autovacuum = off' 'jit = off' \
+		'max_parallel_workers_per_gather = 0' 'max_wal_size = 8GB' \
+		'checkpoint_timeout = 1h' 'max_connections = 50' "$own" &&
+		(cluster_use "$1" && load "$1") >"$(cluster_dir "$1")/load.log" 2>&1 && return
+	say "could not prepare the server '$1':"
+	tail -n 5 "$(cluster_dir "$1")"/l*.log "$(cluster_dir "$1")/log" >&2
+	return 1
+}
+
+load() {
+	pgbench --initialize --quiet --scale=1 &&
+		psql -X -v ON_ERROR_STOP=1 <<-END
+			CREATE TABLE bench_wide AS
+			SELECT i AS id, i % 1000 AS a, 'text of row ' || i AS b,
+				timestamptz '2000-01-01' + i * interval '1 s' AS c, i::numeric / 7 AS d
+			FROM generate_series(1, 100000) i;
+			CREATE FUNCTION bench_nested(n int) RETURNS int LANGUAGE plpgsql AS \$\$
+			DECLARE x int;
+			BEGIN FOR i IN 1..n LOOP SELECT i INTO x; END LOOP; RETURN x; END \$\$;
+			$(extension "$1")
+			VACUUM ANALYZE;
+			CHECKPOINT;
+		END
+}
+
+start_variants() {
+	local variant
+	for variant in "${variants[@]}"; do
+		start_variant "$variant" || return
+	done
+}
+
+# restart_variants: the same data, in processes that lie elsewhere in memory.
+restart_variants() {
+	local variant
+	for variant in "${variants[@]}"; do
+		cluster_stop "$variant" && cluster_launch "$(cluster_dir "$variant")" || return
+	done
+}
+
+# servers: the lines that the driver reads.
+servers() {
+	local variant
+	for variant in "${variants[@]}"; do
+		(
+			cluster_use "$variant"
+			echo "$variant host='$PGHOST' port=$PGPORT user=$PGUSER password=$PGPASSWORD dbname=$PGDATABASE"
+		)
+	done
+}
+
+# drive ARGUMENT...: the driver, with the rights of the user who runs the servers.
+drive() { servers | as_user "$DRIVER" "$@"; }
+
+# quiet_processes: move all processes of the clusters to the first processor; the
+# driver puts the backends it measures on the last.
+quiet_processes() {
+	local variant postmaster pid first
+	[ "$(nproc)" -ge 2 ] || return 0
+	first=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
+	for variant in "${variants[@]}"; do
+		read -r postmaster <"$(cluster_dir "$variant")/data/postmaster.pid" || return
+		for pid in "$postmaster" $(<"/proc/$postmaster/task/$postmaster/children"); do
+			taskset -cp "$first" "$pid" >/dev/null 2>&1 || [ "$pid" != "$postmaster" ] || return
+		done
+	done
+}
+
+# remove_variants: stop the servers and remove their data, which is large.
+remove_variants() {
+	reap "$PGV_BUILD/clusters"
+	rm -rf "$PGV_BUILD/clusters"
+}
