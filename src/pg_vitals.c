@@ -97,7 +97,6 @@ _PG_init(void)
 {
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	EnableQueryId();
 	pgv_settings_define();
 	pgv_store_set_kinds(kinds, lengthof(kinds));
 	pgv_pending_configure(&pgv_kind_statements, sizeof(PgvStatementDelta));

@@ -26,6 +26,7 @@ int			pgv_n_plus_one_sample_rows = 64;
 int			pgv_n_plus_one_action = PGV_ACTION_OFF;
 int			pgv_persist_interval_s = 60;
 
+static bool all_defined = false;
 static char *ignore_applications = NULL;
 const char *pgv_ignored_applications = NULL;
 
@@ -112,6 +113,17 @@ pgv_settings_names(const char *application)
 	return false;
 }
 
+/*
+ * Ask the server for queryids when they are wanted: a server that is started
+ * with pg_vitals.enabled = off does not compute them for us.
+ */
+static void
+assign_enabled(bool newval, void *extra)
+{
+	if (newval && all_defined)
+		EnableQueryId();
+}
+
 static void
 define_collection(void)
 {
@@ -119,7 +131,7 @@ define_collection(void)
 							 "Collects statistics.",
 							 "Off, the library costs one test in each hook.",
 							 &pgv_enabled, true,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
+							 PGC_SUSET, 0, NULL, assign_enabled, NULL);
 	DefineCustomEnumVariable("pg_vitals.track",
 							 "Selects which statements are counted.",
 							 "\"top\" counts what clients send, \"all\" also the statements inside functions.",
@@ -185,4 +197,6 @@ pgv_settings_define(void)
 	define_collection();
 	define_n_plus_one();
 	MarkGUCPrefixReserved("pg_vitals");
+	all_defined = true;
+	assign_enabled(pgv_enabled, NULL);
 }

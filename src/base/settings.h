@@ -36,7 +36,8 @@ extern int	pgv_n_plus_one_action;
 extern int	pgv_persist_interval_s;
 
 /*
- * Define all settings and reserve the prefix "pg_vitals".  To be called once,
+ * Define all settings, reserve the prefix "pg_vitals", and have the server
+ * compute queryids if we are enabled.  To be called once,
  * from _PG_init, while the postmaster loads its preload libraries.
  */
 extern void pgv_settings_define(void);

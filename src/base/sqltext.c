@@ -807,37 +807,50 @@ scan_operator(Scanner *sc, Token *tok)
 }
 
 static void
-scan_punctuation(Scanner *sc, Token *tok)
+scan_dot(Scanner *sc, Token *tok)
 {
 	const uint8 *p = tok->start;
-	const uint8 *end = sc->end;
 
-	switch (*p)
+	if (sc->end - p >= 2 && IS(p[1], B_DIGIT))
+		scan_number(sc, tok);
+	else if (at_pair(p, sc->end, '.', '.'))
+		finish_symbol(tok, TAG_OPERATOR, 2);
+	else
+		finish_symbol(tok, TAG_DOT, 1);
+}
+
+static void
+scan_colon(Scanner *sc, Token *tok)
+{
+	if (at_pair(tok->start, sc->end, ':', ':'))
+		finish_symbol(tok, TAG_CAST, 2);
+	else
+		finish_symbol(tok, TAG_OPERATOR,
+					  at_pair(tok->start, sc->end, ':', '=') ? 2 : 1);
+}
+
+static void
+scan_punctuation(Scanner *sc, Token *tok)
+{
+	const uint8 *p = tok->start + 1;
+
+	switch (*tok->start)
 	{
 		case '\'':
 			finish_operand(tok, T_LITERAL,
-						   scan_string(p + 1, end, plain_escapes(sc)));
+						   scan_string(p, sc->end, plain_escapes(sc)));
 			break;
 		case '"':
-			scan_quoted_name(sc, tok, p + 1);
+			scan_quoted_name(sc, tok, p);
 			break;
 		case '$':
 			scan_dollar(sc, tok);
 			break;
 		case '.':
-			if (end - p >= 2 && IS(p[1], B_DIGIT))
-				scan_number(sc, tok);
-			else if (at_pair(p, end, '.', '.'))
-				finish_symbol(tok, TAG_OPERATOR, 2);
-			else
-				finish_symbol(tok, TAG_DOT, 1);
+			scan_dot(sc, tok);
 			break;
 		case ':':
-			if (at_pair(p, end, ':', ':'))
-				finish_symbol(tok, TAG_CAST, 2);
-			else
-				finish_symbol(tok, TAG_OPERATOR,
-							  at_pair(p, end, ':', '=') ? 2 : 1);
+			scan_colon(sc, tok);
 			break;
 		case ',':
 			finish_symbol(tok, TAG_COMMA, 1);
@@ -1594,6 +1607,19 @@ typedef enum Naming
 	NAME_AFTER_PREPARE			/* likewise */
 } Naming;
 
+/*
+ * Where in "SET name = value" we are.  The value of a setting of somebody's
+ * own, name with a dot, may be a secret even where it is written as a word.
+ */
+typedef enum Setting
+{
+	SETTING_NONE,
+	SETTING_NAME,
+	SETTING_OWN_NAME,			/* a dot has been seen */
+	SETTING_VALUE,
+	SETTING_AFTER_VALUE
+} Setting;
+
 typedef struct Normaliser
 {
 	Scanner		sc;
@@ -1605,6 +1631,7 @@ typedef struct Normaliser
 	int64		highest;		/* highest $n of the text; -1: not looked for */
 	uint32		literals;		/* numbered so far */
 	Naming		naming;
+	Setting		setting;
 	bool		semicolon;		/* one to be written if more follows */
 	bool		semicolon_spaced;
 	bool		any;			/* a token has been written */
@@ -2028,6 +2055,42 @@ is_passing_name(Normaliser *n, const Token *tok)
 		!(n->sc.verb == VERB_DEALLOCATE && tok->tag == KW_ALL);
 }
 
+static bool
+is_symbol(const Token *tok, char c)
+{
+	return tok->type == T_SYMBOL && tok->end - tok->start == 1 && *tok->start == c;
+}
+
+/* Follow "SET name = value"; is this token a value to be hidden? */
+static bool
+is_own_value(Normaliser *n, const Token *tok)
+{
+	bool		name = tok->type == T_WORD || tok->type == T_QUOTED;
+
+	switch (n->setting)
+	{
+		case SETTING_NONE:
+			if (tok->type == T_WORD && IS_WORD(tok, "set") && !in_optimisable(n, tok))
+				n->setting = SETTING_NAME;
+			return false;
+		case SETTING_NAME:
+		case SETTING_OWN_NAME:
+			if (is_symbol(tok, '.'))
+				n->setting = SETTING_OWN_NAME;
+			else if (is_symbol(tok, '=') || (tok->type == T_WORD && IS_WORD(tok, "to")))
+				n->setting = n->setting == SETTING_OWN_NAME ? SETTING_VALUE : SETTING_NONE;
+			else if (!name)
+				n->setting = SETTING_NONE;
+			return false;
+		case SETTING_VALUE:
+			n->setting = SETTING_AFTER_VALUE;
+			return name && !(tok->type == T_WORD && IS_WORD(tok, "default"));
+		default:
+			n->setting = is_symbol(tok, ',') ? SETTING_VALUE : SETTING_NONE;
+			return false;
+	}
+}
+
 /* The first word of a statement tells what to look for in it. */
 static void
 begin_normalising(Normaliser *n, const Token *tok)
@@ -2103,6 +2166,7 @@ note_semicolon(Normaliser *n, const Token *tok)
 	abandon_rows(n);
 	n->clauses = 0;
 	n->naming = NAME_NONE;
+	n->setting = SETTING_NONE;
 	if (n->any && !n->semicolon)
 	{
 		n->semicolon = true;
@@ -2143,6 +2207,11 @@ normalise_token(Normaliser *n, const Token *tok)
 		continue_rows(n, tok);
 	if (tok->type != T_WORD && tok->type != T_QUOTED)
 		n->naming = NAME_NONE;
+	if (is_own_value(n, tok))
+	{
+		emit_literal(n, tok->spaced);
+		return;
+	}
 
 	switch (tok->type)
 	{

@@ -6,8 +6,8 @@
  * They allocate nothing, raise nothing, keep no state, read only
  * [sql, sql + len) and write only dst.  Any bytes will do: what the server's
  * scanner would refuse (an open quote, invalid encoding, NUL) is harmless, and
- * the time is linear in len.  All need server encodings only in that a byte
- * below 0x80 is ASCII, which holds for every one of them.
+ * the time is linear in len.  Of the encoding they need only that a byte below
+ * 0x80 is ASCII, as in every server encoding.
  *
  * The normal form of a text
  *
@@ -88,11 +88,11 @@ typedef struct PgvSqlNormal
  * backslash in '...' escapes what follows.
  *
  * A normal form of dst_size bytes or more is cut behind a token and ends with
- * " ..."; of less than 5 bytes of dst nothing but the NUL may be used.  Squashed lists
- * and rows need no room for what they leave out, so that a multi-megabyte
- * INSERT fits if its first row does.  Identifiers are copied as they are, in
- * whole tokens; a NUL in one becomes a question mark, and so does a control
- * character between tokens.
+ * " ..."; with less room than 5 bytes it is cut to nothing.  Lists and rows
+ * need no room for what is left out of them, so that an INSERT of megabytes
+ * fits if its first row does.  Identifiers are copied as they are and whole,
+ * but for a NUL, which becomes a question mark; so does a control character
+ * between tokens.
  *
  * dst may be NULL, or dst_size 0, to get the fingerprint alone; then len is 0
  * and truncated false.  dst must not overlap sql.

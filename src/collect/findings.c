@@ -145,7 +145,13 @@ findings_worth(const void *data)
 {
 	const PgvFinding *entry = data;
 
-	return Min(15, pg_leftmost_one_pos64((uint64) Max(entry->repeats, 1)));
+	return pg_leftmost_one_pos64((uint64) Max(entry->repeats, 1)) * 3;
+}
+
+static void
+findings_clear(void *entry)
+{
+	memset(entry, 0, sizeof(PgvFinding));
 }
 
 static bool
@@ -169,6 +175,7 @@ const PgvKind pgv_kind_findings = {
 	.texts = findings_texts,
 	.lose_text = findings_lose_text,
 	.worth = findings_worth,
+	.clear = findings_clear,
 	.valid = findings_valid,
 };
 
@@ -181,6 +188,8 @@ intern_string(const char *s)
 
 	if (id == 0)
 		id = 1;
+	if (pgv_texts_reference(id))
+		return id;
 	return pgv_texts_intern(id, s, strlen(s), GetDatabaseEncoding()) ? id : 0;
 }
 

@@ -147,6 +147,41 @@ have_room(int len)
 	return true;
 }
 
+/*
+ * Strings with backslashes read differently under standard_conforming_strings
+ * on and off, and the setting may have changed since the statement was parsed.
+ * Where the two readings differ, what they have in common is kept: it cannot
+ * contain what is inside a string for either.
+ */
+static void
+keep_common_reading(const char *text, int len)
+{
+	PgvSqlNormal normal;
+	char	   *other;
+	int			same = 0;
+
+	if (memchr(text, '\\', len) == NULL)
+		return;
+	other = MemoryContextAllocExtended(TopMemoryContext, last_text_room,
+									   MCXT_ALLOC_NO_OOM);
+	if (other == NULL)
+	{
+		last_text_len = 0;
+		return;
+	}
+	pgv_sqltext_normalise(text, len, !PGV_STANDARD_STRINGS(),
+						  other, last_text_room, &normal);
+	while (same < last_text_len && same < normal.len && last_text[same] == other[same])
+		same++;
+	if (same < last_text_len || same < normal.len)
+	{
+		last_text_len = pg_mbcliplen(last_text, last_text_len, Max(same - 4, 0));
+		memcpy(last_text + last_text_len, " ...", 5);
+		last_text_len += 4;
+	}
+	pfree(other);
+}
+
 /* Normalise a statement's text into the buffer; returns its fingerprint. */
 static uint64
 normalise(const PgvStatementRef *ref)
@@ -170,6 +205,8 @@ normalise(const PgvStatementRef *ref)
 						  room ? last_text : NULL, room ? last_text_room : 0,
 						  &normal);
 	last_text_len = room ? normal.len : 0;
+	if (room)
+		keep_common_reading(text, len);
 	last_fingerprint = normal.fingerprint;
 	return normal.fingerprint;
 }
@@ -219,7 +256,9 @@ pgv_identity_note_utility(const char *source, int location, int length,
 bool
 pgv_identity_reference_text(const PgvStatementRef *ref)
 {
-	if (pgv_texts_reference(ref->fingerprint))
+	/* of a text just normalised it is likely that nobody has it yet */
+	if (last_fingerprint != ref->fingerprint &&
+		pgv_texts_reference(ref->fingerprint))
 		return true;
 	if (last_fingerprint != ref->fingerprint)
 	{
@@ -231,6 +270,8 @@ pgv_identity_reference_text(const PgvStatementRef *ref)
 			return false;
 		normalise(ref);
 	}
+	/* once: afterwards it is no longer new */
+	last_fingerprint = 0;
 	return last_text_len > 0 &&
 		pgv_texts_intern(ref->fingerprint, last_text, last_text_len,
 						 GetDatabaseEncoding());

@@ -25,6 +25,7 @@
  */
 #include "compat.h"
 
+#include "port/pg_bitutils.h"
 #include "storage/shmem.h"
 
 #include "collect/pending.h"
@@ -35,6 +36,7 @@ typedef struct PgvSharedSlot
 {
 	uint32		used;			/* records filled */
 	uint32		hand;			/* the next to give way */
+	uint32		tags[PGV_PENDING_RECORDS];	/* of the records' keys */
 	char		records[FLEXIBLE_ARRAY_MEMBER];
 } PgvSharedSlot;
 
@@ -147,16 +149,37 @@ pgv_pending_unlock(void)
 	LWLockRelease(my_lock);
 }
 
+/* A few bits of a key, so that most records need not be looked at. */
+static inline uint32
+tag_of(const void *key)
+{
+	const char *p = key;
+	uint32		tag = 0;
+
+	for (Size i = 0; i + sizeof(uint32) <= pending_kind->key_size; i += sizeof(uint32))
+	{
+		uint32		word;
+
+		memcpy(&word, p + i, sizeof(word));
+		tag = pg_rotate_left32(tag, 5) ^ word;
+	}
+	return tag;
+}
+
 void *
 pgv_pending_find(const void *key, uint8 *hint)
 {
 	Size		key_size = pending_kind->key_size;
 	char	   *record = record_at(my_slot, *hint);
+	uint32		tag;
 
 	if (likely(*hint < my_slot->used && memcmp(record, key, key_size) == 0))
 		return delta_of(record);
+	tag = tag_of(key);
 	for (uint32 i = 0; i < my_slot->used; i++)
 	{
+		if (my_slot->tags[i] != tag)
+			continue;
 		record = record_at(my_slot, i);
 		if (memcmp(record, key, key_size) == 0)
 		{
@@ -185,6 +208,7 @@ pgv_pending_add(const void *key, uint8 *hint)
 	record = record_at(my_slot, i);
 	memset(record, 0, record_size());
 	memcpy(record, key, pending_kind->key_size);
+	my_slot->tags[i] = tag_of(key);
 	*hint = (uint8) i;
 	return delta_of(record);
 }

@@ -121,7 +121,11 @@ pgv_statements_add(PgvStatementCounters *into, const PgvStatementCounters *from)
 	into->cancels += from->cancels;
 	into->timeouts += from->timeouts;
 	add_times_seen(into, from);
-	add_resources(into, from);
+	if (from->resources)
+	{
+		into->resources = true;
+		add_resources(into, from);
+	}
 }
 
 static void
@@ -190,7 +194,7 @@ statements_lose_text(void *entry, uint64 id)
 	((PgvStatementEntry *) entry)->counters.has_text = false;
 }
 
-/* Doubling of calls and of milliseconds each make an entry last longer. */
+/* Each doubling of calls, and more so of milliseconds, makes an entry last. */
 static int
 statements_worth(const void *data)
 {
@@ -198,7 +202,7 @@ statements_worth(const void *data)
 	int			calls = pg_leftmost_one_pos64((uint64) Max(c->calls, 1));
 	int			ms = pg_leftmost_one_pos64((uint64) Max(Min(c->exec.total, 1e15), 1));
 
-	return Min(15, calls / 2 + ms / 2);
+	return Min(UINT8_MAX, calls * 3 + ms * 6);
 }
 
 static void
@@ -233,6 +237,43 @@ statements_absorb(void *data, const void *from, bool fresh)
 	residual->counters.has_text = false;
 }
 
+static void
+statements_clear(void *data)
+{
+	PgvStatementEntry *entry = data;
+	int			low = entry->bucket_low;
+	int			high = Min(entry->bucket_high, PGV_HISTOGRAM_BUCKETS - 1);
+
+	if (low <= high)
+		memset(&entry->buckets[low], 0, (high - low + 1) * sizeof(uint64));
+	memset(entry, 0, entry->counters.resources ?
+		   offsetof(PgvStatementEntry, buckets) :
+		   offsetof(PgvStatementEntry, counters.blocks));
+}
+
+/* Nothing outside the range: it would outlive the entry. */
+static bool
+buckets_in_range(const PgvStatementEntry *entry)
+{
+	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
+	{
+		if ((i < entry->bucket_low || i > entry->bucket_high) &&
+			entry->buckets[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+any_resources(const PgvStatementCounters *c)
+{
+	static const PgvStatementCounters none;
+	Size		start = offsetof(PgvStatementCounters, blocks);
+
+	return memcmp((const char *) c + start, (const char *) &none + start,
+				  sizeof(none) - start) != 0;
+}
+
 static bool
 statements_valid(const void *key, const void *data)
 {
@@ -240,9 +281,11 @@ statements_valid(const void *key, const void *data)
 
 	return entry->counters.calls >= 0 && entry->counters.plans >= 0 &&
 		((const PgvStatementKey *) key)->toplevel <= 1 &&
-		entry->bucket_low < PGV_HISTOGRAM_BUCKETS &&
+		entry->bucket_low <= entry->bucket_high &&
 		entry->bucket_high < PGV_HISTOGRAM_BUCKETS &&
-		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total);
+		buckets_in_range(entry) &&
+		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total) &&
+		(entry->counters.resources || !any_resources(&entry->counters));
 }
 
 const PgvKind pgv_kind_statements = {
@@ -258,6 +301,7 @@ const PgvKind pgv_kind_statements = {
 	.residual_key = statements_residual_key,
 	.is_residual = pgv_statements_is_residual,
 	.absorb = statements_absorb,
+	.clear = statements_clear,
 	.valid = statements_valid,
 };
 
@@ -332,6 +376,7 @@ add_usage(PgvStatementCounters *c, const PgvUsage *usage)
 {
 	if (!usage->any_buffers)
 		return;
+	c->resources = true;
 	add_block_usage(c, &usage->buffers);
 	c->wal_records += usage->wal.wal_records;
 	c->wal_fpi += usage->wal.wal_fpi;
@@ -342,6 +387,7 @@ add_usage(PgvStatementCounters *c, const PgvUsage *usage)
 static void
 add_jit(PgvStatementCounters *c, const JitInstrumentation *jit)
 {
+	c->resources = true;
 	c->jit_count[PGV_JIT_GENERATION] += jit->created_functions;
 	c->jit_ms[PGV_JIT_GENERATION] += INSTR_TIME_GET_MILLISEC(jit->generation_counter);
 	c->jit_ms[PGV_JIT_INLINING] += INSTR_TIME_GET_MILLISEC(jit->inlining_counter);
@@ -437,6 +483,7 @@ pgv_statements_executed(const PgvExecution *e)
 		add_bucket(delta, e->usage.time_ms);
 		if (e->generic_plan >= 0)
 		{
+			c->resources = true;
 			c->generic_plans += e->generic_plan;
 			c->custom_plans += 1 - e->generic_plan;
 		}
@@ -447,7 +494,11 @@ pgv_statements_executed(const PgvExecution *e)
 		add_jit(c, e->jit);
 	if (unlikely(e->outcome != PGV_OUTCOME_DONE))
 		add_outcome(c, e->outcome);
-	c->workers_to_launch += e->workers_to_launch;
-	c->workers_launched += e->workers_launched;
+	if (e->workers_to_launch > 0)
+	{
+		c->resources = true;
+		c->workers_to_launch += e->workers_to_launch;
+		c->workers_launched += e->workers_launched;
+	}
 	pgv_pending_unlock();
 }

@@ -73,9 +73,15 @@ typedef enum PgvJitPhase
 	PGV_NJIT
 } PgvJitPhase;
 
-/* Counters of a statement; plain sums unless said otherwise. */
+/*
+ * Counters of a statement; plain sums unless said otherwise.  What every
+ * statement has stands first; the rest is touched only where "resources"
+ * says that there is something.
+ */
 typedef struct PgvStatementCounters
 {
+	bool		has_text;		/* holds a reference to the fingerprint's text */
+	bool		resources;		/* is anything behind last_seen not zero? */
 	uint64		queryid;		/* the last seen that is not 0 */
 	int64		plans;
 	int64		calls;
@@ -99,15 +105,14 @@ typedef struct PgvStatementCounters
 	int64		workers_launched;
 	int64		generic_plans;
 	int64		custom_plans;
-	bool		has_text;		/* holds a reference to the fingerprint's text */
 } PgvStatementCounters;
 
 /* An entry of the store. */
 typedef struct PgvStatementEntry
 {
-	PgvStatementCounters counters;
 	uint16		bucket_low;		/* range of buckets in use */
 	uint16		bucket_high;
+	PgvStatementCounters counters;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvStatementEntry;
 

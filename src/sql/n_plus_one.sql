@@ -89,13 +89,13 @@ COMMENT ON COLUMN n_plus_one.queryid IS
 COMMENT ON COLUMN n_plus_one.fingerprint IS
 'the repeated statement: fingerprint, as in vitals.statements';
 COMMENT ON COLUMN n_plus_one.query IS
-'the repeated statement: normalised text; NULL if pg_vitals.text_memory was full';
+'the repeated statement: normalised text; NULL if it could not be kept (pg_vitals.text_memory)';
 COMMENT ON COLUMN n_plus_one.parent_queryid IS
 'the statement whose rows it was repeated for; NULL where there is none';
 COMMENT ON COLUMN n_plus_one.parent_fingerprint IS
 'fingerprint of that statement; NULL where there is none';
 COMMENT ON COLUMN n_plus_one.parent_query IS
-'normalised text of that statement; NULL where there is none or pg_vitals.text_memory was full';
+'normalised text of that statement; NULL where there is none or it could not be kept (pg_vitals.text_memory)';
 COMMENT ON COLUMN n_plus_one.link IS
 'how the columns are linked, from the referencing to the referenced one; NULL where unproven';
 COMMENT ON COLUMN n_plus_one.bursts IS
@@ -107,7 +107,7 @@ COMMENT ON COLUMN n_plus_one.max_repeats IS
 COMMENT ON COLUMN n_plus_one.avg_repeats IS
 'executions per burst, on average';
 COMMENT ON COLUMN n_plus_one.distinct_parameters IS
-'most different rows of the parent (for a duplicate: sets of parameters) in one burst';
+'different values of the linked parameter (for a duplicate: sets of parameters) in one burst, at the most; exact up to 64';
 COMMENT ON COLUMN n_plus_one.exec_time IS
 'time executing the repeats, in ms';
 COMMENT ON COLUMN n_plus_one.plan_time IS

@@ -2,6 +2,8 @@
  * Statements: counters of every statement, their distribution, and reset.
  */
 
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
+
 CREATE FUNCTION _statements(
 	OUT userid oid,
 	OUT dbid oid,

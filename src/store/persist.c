@@ -396,9 +396,9 @@ restore_texts(PgvReader *r, const PgvKind *kind, const void *key, void *entry)
 							sizeof(char *), compare_texts);
 		if (found != NULL)
 			memcpy(&probe, *found, sizeof(probe));
-		if (found == NULL ||
-			!pgv_texts_intern(ids[i], *found + sizeof(probe), probe.len,
-							  probe.encoding))
+		if (!pgv_texts_reference(ids[i]) &&
+			(found == NULL || !pgv_texts_intern(ids[i], *found + sizeof(probe), probe.len,
+							  probe.encoding)))
 			kind->lose_text(entry, ids[i]);
 	}
 }

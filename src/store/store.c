@@ -18,6 +18,9 @@
  * instructions.  Order: locks of pending, then one partition, then the
  * spinlock; a second partition is only ever tried, never waited for.
  *
+ * The entry of a free slot is all zero: a kind zeroes what it used when the
+ * entry leaves, which for a seldom used statement is a small part of it.
+ *
  * Eviction looks at a few entries from where the partition's hand stands,
  * ages them, takes the one that is worth least, and adds it to the
  * partition's residual entry.  There is a reserve of one slot for the first
@@ -215,6 +218,7 @@ init_table(PgvTable *table)
 	memset(table->buckets, 0xFF,
 		   (Size) shared->npartitions * shared->nbuckets * sizeof(uint32));
 	memset(table->headers, 0, shared->pool_size * sizeof(PgvSharedHeader));
+	memset(table->slots, 0, shared->pool_size * table->slot_size);
 	for (uint32 i = 0; i < shared->pool_size; i++)
 		table->headers[i].next = i + 1 < shared->pool_size ? i + 1 : PGV_NONE;
 }
@@ -301,6 +305,10 @@ take_slot(PgvTable *table, bool for_residual)
 	PgvSharedTable *shared = table->shared;
 	uint32		slot = PGV_NONE;
 
+	/* full is the usual state: a look without the lock is enough to see it */
+	if (!for_residual &&
+		*(volatile uint32 *) &shared->nfree <= *(volatile uint32 *) &shared->reserve)
+		return PGV_NONE;
 	SpinLockAcquire(&shared->mutex);
 	if (for_residual && shared->reserve > 0)
 		shared->reserve--;
@@ -319,6 +327,7 @@ give_slot(PgvTable *table, uint32 slot, bool first_residual)
 {
 	PgvSharedTable *shared = table->shared;
 
+	table->kind->clear(entry_at(table, slot));
 	SpinLockAcquire(&shared->mutex);
 	table->headers[slot].next = shared->free_head;
 	shared->free_head = slot;
@@ -435,6 +444,25 @@ release_texts(PgvGivenUp *given_up)
 	given_up->n = 0;
 }
 
+/* Some residual of a locked partition, of whatever database; or PGV_NONE. */
+static uint32
+any_residual(PgvTable *table, uint32 partition)
+{
+	uint32		nbuckets = table->shared->nbuckets;
+
+	for (uint32 i = 0; i < nbuckets; i++)
+	{
+		uint32		slot = table->buckets[partition * nbuckets + i];
+
+		for (; slot != PGV_NONE; slot = table->headers[slot].next)
+		{
+			if (table->headers[slot].residual)
+				return slot;
+		}
+	}
+	return PGV_NONE;
+}
+
 /*
  * The residual that takes what leaves under "key", made if need be; PGV_NONE
  * where no free slot is left for it.
@@ -458,7 +486,6 @@ residual_for(PgvTable *table, uint32 partition, const void *key, bool *fresh)
 	slot = take_slot(table, true);
 	if (slot == PGV_NONE)
 		return PGV_NONE;
-	memset(entry_at(table, slot), 0, kind->entry_size);
 	link_slot(table, partition, slot, residual_key, hash, true);
 	*fresh = true;
 	return slot;
@@ -480,16 +507,18 @@ become_residual(PgvTable *table, uint32 partition, uint32 slot)
 
 /*
  * Make one entry of a locked partition leave.  Returns false if there is none
- * that could.
+ * that could.  *freed is its slot, cleared, for the caller to use; PGV_NONE
+ * where it stays in use as a residual.
  */
 static bool
-evict_one(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
+evict_one(PgvTable *table, uint32 partition, PgvGivenUp *given_up, uint32 *freed)
 {
 	const PgvKind *kind = table->kind;
 	uint32		victim = choose_victim(table, partition);
 	uint32		residual;
 	bool		fresh;
 
+	*freed = PGV_NONE;
 	if (victim == PGV_NONE)
 		return false;
 	table->partitions[partition].evictions++;
@@ -505,13 +534,15 @@ evict_one(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 		kind->absorb(entry_at(table, residual), entry_at(table, victim), fresh);
 	}
 	unlink_slot(table, partition, victim);
-	give_slot(table, victim, false);
+	kind->clear(entry_at(table, victim));
+	*freed = victim;
 	return true;
 }
 
 /* Evict from any other partition that nobody holds at the moment. */
 static bool
-evict_elsewhere(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
+evict_elsewhere(PgvTable *table, uint32 partition, PgvGivenUp *given_up,
+				uint32 *freed)
 {
 	uint32		n = table->shared->npartitions;
 
@@ -522,7 +553,7 @@ evict_elsewhere(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 
 		if (!LWLockConditionalAcquire(&table->locks[other].lock, LW_EXCLUSIVE))
 			continue;
-		done = evict_one(table, other, given_up);
+		done = evict_one(table, other, given_up, freed);
 		LWLockRelease(&table->locks[other].lock);
 		if (done)
 			return true;
@@ -534,18 +565,16 @@ evict_elsewhere(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 static uint32
 make_room(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 {
-	/* the first eviction may only turn its victim into a residual */
-	for (int tries = 0; tries < 4; tries++)
-	{
-		uint32		slot = take_slot(table, false);
+	uint32		slot = take_slot(table, false);
 
-		if (slot != PGV_NONE)
-			return slot;
-		if (!evict_one(table, partition, given_up) &&
-			!evict_elsewhere(table, partition, given_up))
+	/* the first eviction may only turn its victim into a residual */
+	for (int tries = 0; slot == PGV_NONE && tries < 3; tries++)
+	{
+		if (!evict_one(table, partition, given_up, &slot) &&
+			!evict_elsewhere(table, partition, given_up, &slot))
 			break;
 	}
-	return take_slot(table, false);
+	return slot;
 }
 
 /* No room at all: the delta goes straight to the partition's residual. */
@@ -558,8 +587,12 @@ merge_into_residual(PgvTable *table, uint32 partition, const void *key,
 	bool		fresh = false;
 
 	table->partitions[partition].evictions++;
-	if (kind->residual_key != NULL)
-		slot = residual_for(table, partition, key, &fresh);
+	if (kind->residual_key == NULL)
+		return;
+	slot = residual_for(table, partition, key, &fresh);
+	/* a partition full of residuals of other databases: better there */
+	if (slot == PGV_NONE)
+		slot = any_residual(table, partition);
 	if (slot == PGV_NONE)
 		return;
 	given_up->n += kind->merge(entry_at(table, slot), delta, fresh,
@@ -585,14 +618,12 @@ merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
 			merge_into_residual(table, partition, key, delta, given_up);
 			return;
 		}
-		memset(entry_at(table, slot), 0, kind->entry_size);
 		link_slot(table, partition, slot, key, hash, false);
 	}
 	given_up->n += kind->merge(entry_at(table, slot), delta, fresh,
 							   given_up->ids + given_up->n);
 	header = &table->headers[slot];
-	if (!fresh)
-		header->usage = (uint8) Max(header->usage, kind->worth(entry_at(table, slot)));
+	header->usage = (uint8) Max(header->usage, kind->worth(entry_at(table, slot)));
 }
 
 void
@@ -614,12 +645,14 @@ static void
 restore_into_residual(PgvTable *table, uint32 partition, const void *key,
 					  const void *entry)
 {
-	bool		fresh;
+	bool		fresh = false;
 	uint32		residual;
 
 	if (table->kind->residual_key == NULL)
 		return;
 	residual = residual_for(table, partition, key, &fresh);
+	if (residual == PGV_NONE)
+		residual = any_residual(table, partition);
 	if (residual != PGV_NONE)
 		table->kind->absorb(entry_at(table, residual), entry, fresh);
 }
@@ -636,7 +669,12 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 
 	LWLockAcquire(&table->locks[partition].lock, LW_EXCLUSIVE);
 	if (find_slot(table, partition, key, hash) == PGV_NONE)
-		slot = take_slot(table, residual && !table->partitions[partition].has_residual);
+	{
+		if (residual && !table->partitions[partition].has_residual)
+			slot = take_slot(table, true);
+		else
+			slot = make_room(table, partition, &given_up);
+	}
 	if (slot != PGV_NONE)
 	{
 		memcpy(entry_at(table, slot), entry, kind->entry_size);
@@ -645,7 +683,7 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 	}
 	else
 	{
-		given_up.n = kind->texts(key, entry, given_up.ids);
+		given_up.n += kind->texts(key, entry, given_up.ids + given_up.n);
 		restore_into_residual(table, partition, key, entry);
 	}
 	LWLockRelease(&table->locks[partition].lock);
@@ -723,25 +761,6 @@ pgv_store_get(const PgvKind *kind, const void *key, void *entry)
 	return slot != PGV_NONE;
 }
 
-/* Is any residual left in a locked partition? */
-static bool
-any_residual(PgvTable *table, uint32 partition)
-{
-	uint32		nbuckets = table->shared->nbuckets;
-
-	for (uint32 i = 0; i < nbuckets; i++)
-	{
-		uint32		slot = table->buckets[partition * nbuckets + i];
-
-		for (; slot != PGV_NONE; slot = table->headers[slot].next)
-		{
-			if (table->headers[slot].residual)
-				return true;
-		}
-	}
-	return false;
-}
-
 /*
  * Remove up to a few matching entries of one partition, so that their texts
  * can be released outside the lock.  Returns how many went.
@@ -772,7 +791,7 @@ remove_some(PgvTable *table, uint32 partition, PgvMatchCallback match,
 				unlink_slot(table, partition, slot);
 				if (residual)
 				{
-					last = !any_residual(table, partition);
+					last = any_residual(table, partition) == PGV_NONE;
 					table->partitions[partition].has_residual = !last;
 				}
 				give_slot(table, slot, last);

@@ -48,13 +48,18 @@ typedef struct PgvKind
 	int			(*texts) (const void *key, const void *entry, uint64 *ids);
 	/* The text could not be had: the entry is to do without it. */
 	void		(*lose_text) (void *entry, uint64 id);
-	/* From 0 (evict first) to 15: how often and how costly it was used. */
+	/*
+	 * From 0 (evict first) to 255: how often and how costly it was used, in
+	 * passes of the partition's hand that it outlives.
+	 */
 	int			(*worth) (const void *entry);
 	/* The key of the residual that takes what leaves; NULL: none. */
 	void		(*residual_key) (const void *key, void *residual);
 	bool		(*is_residual) (const void *key);
 	/* Add a leaving entry (fresh: residual is all zero) to its residual. */
 	void		(*absorb) (void *residual, const void *entry, bool fresh);
+	/* Zero an entry that leaves, knowing what of it was used. */
+	void		(*clear) (void *entry);
 	/* An entry read from a file: is it sane? */
 	bool		(*valid) (const void *key, const void *entry);
 } PgvKind;

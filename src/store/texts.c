@@ -49,13 +49,19 @@ typedef struct PgvText
 	char		data[FLEXIBLE_ARRAY_MEMBER];
 } PgvText;
 
+/* What the texts of one lock add up to. */
+typedef struct PgvTextsSum
+{
+	uint64		bytes;
+	uint64		texts;
+} PgvTextsSum;
+
 typedef struct PgvSharedTexts
 {
 	uint32		nbuckets;		/* power of two; constant */
 	Size		area_size;		/* constant */
-	pg_atomic_uint64 bytes;
-	pg_atomic_uint64 texts;
 	pg_atomic_uint64 dropped;
+	PgvTextsSum sums[PGV_TEXTS_LOCKS];	/* each guarded by its lock */
 	dsa_pointer buckets[FLEXIBLE_ARRAY_MEMBER];
 } PgvSharedTexts;
 
@@ -126,8 +132,7 @@ pgv_texts_shmem_init(void)
 		return;
 	shared->nbuckets = bucket_count();
 	shared->area_size = area_size();
-	pg_atomic_init_u64(&shared->bytes, 0);
-	pg_atomic_init_u64(&shared->texts, 0);
+	memset(shared->sums, 0, sizeof(shared->sums));
 	pg_atomic_init_u64(&shared->dropped, 0);
 	for (uint32 i = 0; i < shared->nbuckets; i++)
 		shared->buckets[i] = InvalidDsaPointer;
@@ -160,6 +165,12 @@ static inline LWLock *
 lock_of(uint64 id)
 {
 	return &locks[id % PGV_TEXTS_LOCKS].lock;
+}
+
+static inline PgvTextsSum *
+sum_of(uint64 id)
+{
+	return &shared->sums[id % PGV_TEXTS_LOCKS];
 }
 
 static inline dsa_pointer *
@@ -229,8 +240,7 @@ pgv_texts_intern(uint64 id, const char *data, int len, int encoding)
 	dsa_pointer fresh;
 	PgvText    *text;
 
-	if (pgv_texts_reference(id))
-		return true;
+	attached_area();
 	if (len > pgv_texts_max_length())
 		len = pg_encoding_mbcliplen(encoding, data, len, pgv_texts_max_length());
 	fresh = make_text(id, data, len, encoding);
@@ -247,15 +257,12 @@ pgv_texts_intern(uint64 id, const char *data, int len, int encoding)
 	{
 		((PgvText *) dsa_get_address(area, fresh))->next = *bucket_of(id);
 		*bucket_of(id) = fresh;
+		sum_of(id)->bytes += len;
+		sum_of(id)->texts++;
 	}
 	LWLockRelease(lock);
 	if (text != NULL)
 		dsa_free(area, fresh);
-	else
-	{
-		pg_atomic_fetch_add_u64(&shared->bytes, len);
-		pg_atomic_fetch_add_u64(&shared->texts, 1);
-	}
 	return true;
 }
 
@@ -286,23 +293,19 @@ pgv_texts_release(uint64 id)
 	LWLock	   *lock = lock_of(id);
 	dsa_pointer gone = InvalidDsaPointer;
 	PgvText    *text;
-	int			len = 0;
 
 	attached_area();
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	text = find_text(id);
 	if (text != NULL && --text->refs <= 0)
 	{
-		len = text->len;
+		sum_of(id)->bytes -= text->len;
+		sum_of(id)->texts--;
 		gone = unlink_text(id);
 	}
 	LWLockRelease(lock);
 	if (DsaPointerIsValid(gone))
-	{
 		dsa_free(area, gone);
-		pg_atomic_fetch_sub_u64(&shared->bytes, len);
-		pg_atomic_fetch_sub_u64(&shared->texts, 1);
-	}
 }
 
 char *
@@ -350,7 +353,13 @@ pgv_texts_copy(uint64 id)
 void
 pgv_texts_stats(PgvTextsStats *stats)
 {
-	stats->bytes = pg_atomic_read_u64(&shared->bytes);
-	stats->texts = pg_atomic_read_u64(&shared->texts);
+	stats->bytes = stats->texts = 0;
+	for (int i = 0; i < PGV_TEXTS_LOCKS; i++)
+	{
+		LWLockAcquire(&locks[i].lock, LW_SHARED);
+		stats->bytes += shared->sums[i].bytes;
+		stats->texts += shared->sums[i].texts;
+		LWLockRelease(&locks[i].lock);
+	}
 	stats->dropped = pg_atomic_read_u64(&shared->dropped);
 }

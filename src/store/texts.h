@@ -34,7 +34,8 @@ extern void pgv_texts_shmem_init(void);
 
 /*
  * Take a reference to the text "id", storing the given bytes, with their
- * encoding, if nobody has yet.  Returns false, and counts the drop, when memory does not suffice: no
+ * encoding, if nobody has yet.  Costs an allocation either way: ask
+ * pgv_texts_reference first where the text may well be there.  Returns false, and counts the drop, when memory does not suffice: no
  * reference is held then.  Raises nothing.  Takes one lock of this unit and,
  * inside it, none but the allocator's own: may be called with a lock of
  * pending or store held.

@@ -303,7 +303,8 @@ pgv_surface_histogram(PG_FUNCTION_ARGS)
 
 typedef struct PgvResetArgs
 {
-	uint64		queryid;		/* 0: any */
+	bool		any_queryid;
+	uint64		queryid;
 	Oid			dbid;			/* 0: any */
 	Oid			userid;			/* 0: any */
 } PgvResetArgs;
@@ -314,8 +315,9 @@ statement_matches(const void *key_data, const void *entry, void *arg)
 	const PgvStatementKey *key = key_data;
 	const PgvResetArgs *want = arg;
 
-	return (want->queryid == 0 ||
-			((const PgvStatementEntry *) entry)->counters.queryid == want->queryid) &&
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvStatementEntry *) entry)->counters.queryid == want->queryid)) &&
 		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
@@ -326,8 +328,9 @@ finding_matches(const void *key_data, const void *entry, void *arg)
 	const PgvFindingKey *key = key_data;
 	const PgvResetArgs *want = arg;
 
-	return (want->queryid == 0 ||
-			((const PgvFinding *) entry)->queryid == want->queryid) &&
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvFinding *) entry)->queryid == want->queryid)) &&
 		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
@@ -335,7 +338,7 @@ finding_matches(const void *key_data, const void *entry, void *arg)
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
-	PgvResetArgs want = {0, InvalidOid, InvalidOid};
+	PgvResetArgs want = {PG_ARGISNULL(0), 0, InvalidOid, InvalidOid};
 	uint64		gone;
 
 	pgv_require_preload();
