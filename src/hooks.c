@@ -188,8 +188,8 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
 	PgvExecution e;
 
 	memset(&e, 0, sizeof(e));
-	e.statement = *ref;
-	e.usage = *usage;
+	e.statement = ref;
+	e.usage = usage;
 	e.rows = rows;
 	e.outcome = outcome;
 	e.generic_plan = -1;
@@ -242,7 +242,7 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 	PgvMeasure	measure;
 	PgvUsage	usage;
 
-	memset(&usage, 0, sizeof(usage));
+	pgv_usage_clear(&usage);
 	pgv_measure_begin(&measure);
 	level++;
 	PG_TRY();
@@ -332,7 +332,7 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 	frame->statement = *ref;
 	if (watched)
 	{
-		memset(&frame->watch, 0, sizeof(frame->watch));
+		pgv_watch_clear(&frame->watch);
 		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement, &arrival,
 						   level == 0 && queryDesc->operation == CMD_SELECT,
 						   counted);
@@ -373,7 +373,7 @@ start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		{
 			PgvUsage	usage;
 
-			memset(&usage, 0, sizeof(usage));
+			pgv_usage_clear(&usage);
 			count_execution(ref, &usage, 0, outcome_of_error());
 		}
 		arrival.at = 0;
@@ -683,7 +683,7 @@ utility_on(PGV_UTILITY_ARGS)
 	self.location = pstmt->stmt_location;
 	self.length = pstmt->stmt_len;
 	self.declares_cursor = level == 0 && IsA(pstmt->utilityStmt, DeclareCursorStmt);
-	memset(&usage, 0, sizeof(usage));
+	pgv_usage_clear(&usage);
 	if (counted)
 		describe(&ref, PGV_QUERYID(pstmt->queryId), queryString,
 				 pstmt->stmt_location, pstmt->stmt_len, false);

@@ -24,19 +24,29 @@ typedef enum PgvOutcome
 	PGV_OUTCOME_TIMED_OUT		/* statement_timeout or lock_timeout */
 } PgvOutcome;
 
-/* What it used: differences over the measured time. */
+/*
+ * What it used: differences over the measured time.  Most statements of the
+ * fastest kind use no blocks and no WAL: those fields are not even zeroed.
+ */
 typedef struct PgvUsage
 {
 	double		time_ms;
-	bool		any_buffers;	/* is anything in buffers and wal not zero? */
+	bool		any_buffers;	/* are buffers and wal set? */
 	BufferUsage buffers;
 	WalUsage	wal;
 } PgvUsage;
 
+static inline void
+pgv_usage_clear(PgvUsage *usage)
+{
+	usage->time_ms = 0;
+	usage->any_buffers = false;
+}
+
 typedef struct PgvExecution
 {
-	PgvStatementRef statement;
-	PgvUsage	usage;
+	const PgvStatementRef *statement;
+	const PgvUsage *usage;
 	uint64		rows;
 	PgvOutcome	outcome;
 	bool		again;			/* more of an execution already counted */

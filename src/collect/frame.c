@@ -98,7 +98,7 @@ pgv_frame_open(QueryDesc *query)
 	frame->published = false;
 	frame->leftover = false;
 	frame->rows = 0;
-	memset(&frame->usage, 0, sizeof(frame->usage));
+	pgv_usage_clear(&frame->usage);
 	frame->watch.watched = false;
 	frame->callback.func = close_frame;
 	frame->callback.arg = frame;
@@ -139,7 +139,12 @@ pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 	if (memcmp(&measure->buffers, &pgBufferUsage, sizeof(BufferUsage)) == 0 &&
 		memcmp(&measure->wal, &pgWalUsage, sizeof(WalUsage)) == 0)
 		return;
-	usage->any_buffers = true;
+	if (!usage->any_buffers)
+	{
+		usage->any_buffers = true;
+		memset(&usage->buffers, 0, sizeof(usage->buffers));
+		memset(&usage->wal, 0, sizeof(usage->wal));
+	}
 	BufferUsageAccumDiff(&usage->buffers, &pgBufferUsage, &measure->buffers);
 	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
 }
@@ -187,8 +192,8 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 		return;
 	if (frame->counted)
 	{
-		e.statement = frame->statement;
-		e.usage = frame->usage;
+		e.statement = &frame->statement;
+		e.usage = &frame->usage;
 		e.rows = frame->rows;
 		e.outcome = outcome;
 		e.again = frame->published;
@@ -203,5 +208,5 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 	frame->published = true;
 	frame->leftover = false;
 	frame->rows = 0;
-	memset(&frame->usage, 0, sizeof(frame->usage));
+	pgv_usage_clear(&frame->usage);
 }

@@ -113,20 +113,28 @@ typedef struct PgvBurst
 	PgvTally	tally;
 } PgvBurst;
 
-/* One statement with one set of parameters. */
+/*
+ * One statement with one set of parameters, when it was seen last: most are
+ * never seen again, and cost no more than this.
+ */
+typedef struct PgvSeen
+{
+	uint64		key;
+	uint64		clock;			/* of writes, when it was first seen */
+	TimestampTz last;
+} PgvSeen;
+
+/* One that was seen again.  Stands at the same index as its PgvSeen. */
 typedef struct PgvSame
 {
 	uint64		serial;			/* 0: free */
-	uint64		key;
 	uint64		fingerprint;
 	uint64		checksum;
 	uint64		rows;
-	uint64		clock;			/* of writes, when it was first seen */
-	int64		count;
+	int64		count;			/* executions, the first included */
 	int64		slow;			/* gaps too long for a burst */
 	bool		reported;
-	TimestampTz last;
-	PgvTally	tally;
+	PgvTally	tally;			/* without the time of the first */
 } PgvSame;
 
 /* A place of the rows that a value may have come from. */
@@ -153,6 +161,7 @@ typedef struct PgvChild
 } PgvChild;
 
 static PgvBurst *bursts = NULL; /* PGV_BURSTS, allocated with the first */
+static PgvSeen seen[PGV_SAMES];
 static PgvSame sames[PGV_SAMES];
 static uint64 run_fingerprint = 0;	/* of the uninterrupted run; 0: none */
 static struct
@@ -179,6 +188,7 @@ pgv_nplusone_forget(void)
 	pgv_producers_clear();
 	if (bursts != NULL)
 		memset(bursts, 0, PGV_BURSTS * sizeof(PgvBurst));
+	memset(seen, 0, sizeof(seen));
 	memset(sames, 0, sizeof(sames));
 	run_fingerprint = 0;
 	anything = false;
@@ -245,6 +255,15 @@ static bool
 is_alive(TimestampTz last, const PgvArrival *arrival)
 {
 	return arrival->at - last <= (int64) pgv_n_plus_one_max_gap_ms * 1000;
+}
+
+/* ----- tallies ----- */
+
+static void
+clear_tally(PgvTally *tally)
+{
+	memset(tally, 0, sizeof(*tally));
+	tally->min_wait_ms = -1;
 }
 
 /* ----- bursts ----- */
@@ -314,7 +333,7 @@ new_burst(uint64 fingerprint, uint64 group)
 	b->fingerprint = fingerprint;
 	b->group = group;
 	b->last_row = -1;
-	b->tally.min_wait_ms = -1;
+	clear_tally(&b->tally);
 	return b;
 }
 
@@ -870,13 +889,6 @@ fill_delta(PgvFinding *delta, const PgvTally *tally)
 	delta->min_wait_ms = tally->min_wait_ms;
 }
 
-static void
-clear_tally(PgvTally *tally)
-{
-	memset(tally, 0, sizeof(*tally));
-	tally->min_wait_ms = -1;
-}
-
 /* Link and advice of a burst, for its first report. */
 static void
 describe_finding(const PgvBurst *b, StringInfo link, StringInfo suggestion)
@@ -988,44 +1000,57 @@ reads_tables(QueryDesc *query)
 }
 
 /* The place of a key in its set, or the one used longest ago. */
-static PgvSame *
-same_for(uint64 key)
+static int
+place_of(uint64 key)
 {
-	PgvSame    *set = &sames[((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS];
-	PgvSame    *oldest = set;
+	int			set = (int) ((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS;
+	int			oldest = set;
 
-	for (int i = 0; i < PGV_SAME_WAYS; i++)
+	for (int i = set; i < set + PGV_SAME_WAYS; i++)
 	{
-		if (set[i].key == key)
-			return &set[i];
-		if (set[i].last < oldest->last)
-			oldest = &set[i];
+		if (seen[i].key == key)
+			return i;
+		if (seen[i].last < seen[oldest].last)
+			oldest = i;
 	}
 	return oldest;
+}
+
+static void
+begin_same(PgvSame *s, uint64 fingerprint)
+{
+	memset(s, 0, sizeof(*s));
+	s->serial = next_serial++;
+	s->fingerprint = fingerprint;
+	s->count = 1;
+	clear_tally(&s->tally);
+	s->tally.repeats = 1;
 }
 
 static void
 start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
-	PgvSame    *s = same_for(key);
+	int			i = place_of(key);
+	PgvSame    *s = &sames[i];
 
-	if (s->serial == 0 || s->key != key || s->fingerprint != ref->fingerprint ||
-		!is_alive(s->last, &watch->arrival) || written_since(query, s->clock))
+	watch->same = i;
+	if (seen[i].key != key || !is_alive(seen[i].last, &watch->arrival) ||
+		written_since(query, seen[i].clock))
 	{
-		memset(s, 0, sizeof(*s));
-		s->serial = next_serial++;
-		s->key = key;
-		s->fingerprint = ref->fingerprint;
-		s->clock = write_clock;
-		s->tally.min_wait_ms = -1;
+		seen[i].key = key;
+		seen[i].clock = write_clock;
+		seen[i].last = watch->arrival.at;
+		s->serial = 0;
+		return;
 	}
-	else if (watch->arrival.at - s->last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
+	if (s->serial == 0)
+		begin_same(s, ref->fingerprint);
+	if (watch->arrival.at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
 		s->slow++;
 	s->count++;
-	watch->same = (int) (s - sames);
 	watch->same_serial = s->serial;
-	watch->capture.want_checksum = (s->count >= 2);
+	watch->capture.want_checksum = true;
 }
 
 /* How many sets of parameters of this statement are reported by now? */
@@ -1090,16 +1115,16 @@ add_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows)
 	}
 }
 
-/* Is the result the one that came before? */
+/* Is the result the one that came before?  The first was not looked at. */
 static bool
 same_result(PgvSame *s, const PgvCapture *capture)
 {
-	if (s->count == 1)
+	if (s->count == 2)
+	{
 		s->rows = capture->rows;
-	else if (s->count == 2)
 		s->checksum = capture->checksum;
-	return capture->rows == s->rows &&
-		(s->count == 1 || capture->checksum == s->checksum);
+	}
+	return capture->rows == s->rows && capture->checksum == s->checksum;
 }
 
 static void
@@ -1109,9 +1134,10 @@ end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	PgvSame    *s = &sames[watch->same];
 	bool		made;
 
+	/* the place may be another's by now: then this is only its last use */
+	seen[watch->same].last = now;
 	if (watch->same_serial == 0 || s->serial != watch->same_serial)
 		return;
-	s->last = now;
 	s->tally.repeats++;
 	s->tally.wait_ms += watch->arrival.wait_ms;
 	s->tally.plan_ms += watch->arrival.plan_ms;
@@ -1119,6 +1145,7 @@ end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	if (!same_result(s, &watch->capture))
 	{
 		s->serial = 0;
+		seen[watch->same].key = 0;
 		return;
 	}
 	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count)
@@ -1204,6 +1231,7 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 		return;
 	}
 	watch->watched = true;
+	watch->same = -1;
 	watch->arrival = *arrival;
 	watch->capture.fingerprint = ref->fingerprint;
 	watch->capture.queryid = ref->queryid;
@@ -1245,8 +1273,7 @@ pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		report_burst(b, ref);
 		tell_burst(b);
 	}
-	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum &&
-		watch->same_serial == 0)
+	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum)
 		return query->dest;
 	return pgv_capture_begin(&watch->capture, query->dest, growing);
 }
@@ -1288,13 +1315,13 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		if (b->finding)
 			report_burst(b, ref);
 	}
-	if (complete)
+	if (complete && watch->same >= 0)
 		end_same(watch, query, ref, usage, rows, now);
 }
 
 Size
 pgv_nplusone_memory(void)
 {
-	return pgv_producers_memory() + sizeof(sames) +
+	return pgv_producers_memory() + sizeof(seen) + sizeof(sames) +
 		(bursts != NULL ? PGV_BURSTS * sizeof(PgvBurst) : 0);
 }

@@ -48,6 +48,23 @@ typedef struct PgvWatch
 	PgvCapture	capture;
 } PgvWatch;
 
+/* The state before pgv_nplusone_start; the rest of it is set when needed. */
+static inline void
+pgv_watch_clear(PgvWatch *watch)
+{
+	watch->watched = false;
+	watch->tell = false;
+	watch->ncredits = 0;
+	watch->same_serial = 0;
+	watch->capture.serial = 0;
+	watch->capture.burst = 0;
+	watch->capture.rows = 0;
+	watch->capture.want_checksum = false;
+	watch->capture.growing = false;
+	watch->capture.holds_text = false;
+	watch->capture.shape.ncolumns = 0;
+}
+
 /*
  * A client's statement that returns rows was started.  child: it may be a
  * repeat (not so: a cursor, which is not executed yet, and a write).

@@ -220,7 +220,7 @@ pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape)
 			known->declared[i] =
 				TupleDescAttr(query->tupDesc, known->shape.resno[i] - 1)->atttypid;
 	}
-	*shape = known->shape;
+	memcpy(shape, &known->shape, sizeof(PgvShape));
 }
 
 /* ----- the index ----- */

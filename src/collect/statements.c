@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "storage/bufmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
@@ -363,6 +364,8 @@ add_block_usage(PgvStatementCounters *c, const BufferUsage *b)
 	c->blocks[PGV_LOCAL_WRITTEN] += b->local_blks_written;
 	c->blocks[PGV_TEMP_READ] += b->temp_blks_read;
 	c->blocks[PGV_TEMP_WRITTEN] += b->temp_blks_written;
+	if (!track_io_timing)
+		return;
 	c->block_ms[PGV_SHARED_READ_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_READ_TIME(b));
 	c->block_ms[PGV_SHARED_WRITE_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_WRITE_TIME(b));
 	c->block_ms[PGV_LOCAL_READ_MS_] += PGV_LOCAL_READ_MS(b);
@@ -469,18 +472,19 @@ pgv_statements_planned(const PgvStatementRef *ref, const PgvUsage *usage)
 void
 pgv_statements_executed(const PgvExecution *e)
 {
-	PgvStatementDelta *delta = lock_record(&e->statement);
+	const PgvStatementRef *ref = e->statement;
+	PgvStatementDelta *delta = lock_record(ref);
 	PgvStatementCounters *c = &delta->counters;
 
-	room_for_bucket(delta, &e->statement);
-	note_seen(delta, &e->statement);
+	room_for_bucket(delta, ref);
+	note_seen(delta, ref);
 	if (e->again)
-		c->exec.total += e->usage.time_ms;
+		c->exec.total += e->usage->time_ms;
 	else
 	{
 		c->calls++;
-		add_duration(&c->exec, c->calls, e->usage.time_ms);
-		add_bucket(delta, e->usage.time_ms);
+		add_duration(&c->exec, c->calls, e->usage->time_ms);
+		add_bucket(delta, e->usage->time_ms);
 		if (e->generic_plan >= 0)
 		{
 			c->resources = true;
@@ -489,7 +493,7 @@ pgv_statements_executed(const PgvExecution *e)
 		}
 	}
 	c->rows += e->rows;
-	add_usage(c, &e->usage);
+	add_usage(c, e->usage);
 	if (e->jit != NULL && e->jit->created_functions > 0)
 		add_jit(c, e->jit);
 	if (unlikely(e->outcome != PGV_OUTCOME_DONE))

@@ -582,6 +582,5 @@ pgv_values_parameters(QueryDesc *query)
 		get_typlenbyval(p->ptype, &typlen, &byval);
 		sum = pgv_value_mix(sum, p->value, typlen, byval);
 	}
-	/* literals beside parameters */
-	return mix_text(sum, query);
+	return sum;
 }

@@ -67,7 +67,10 @@ extern uint64 pgv_bytes_mix(uint64 sum, const char *bytes, Size len);
  */
 extern int	pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates);
 
-/* A checksum of all parameters of a query; text stands in where it has none. */
+/*
+ * A checksum of all parameters of a query; its text stands in where it has
+ * none.
+ */
 extern uint64 pgv_values_parameters(QueryDesc *query);
 
 #endif							/* PGV_VALUES_H */
