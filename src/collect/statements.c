@@ -5,7 +5,7 @@
  *	  added to this backend's pending record of its statement.
  *
  * A record holds plain sums, the moments of the durations, and a handful of
- * histogram buckets; the store's entry holds the whole histogram.  Records
+ * histogram buckets; the store's entry has room for the whole histogram.  Records
  * are added to entries, and entries that leave to residuals, by the same
  * functions, so that sums agree whatever way a count took.
  *
@@ -129,22 +129,81 @@ pgv_statements_add(PgvStatementCounters *into, const PgvStatementCounters *from)
 	}
 }
 
-static void
-widen(PgvStatementEntry *entry, bool fresh, uint16 low, uint16 high)
+static uint64 *
+tail_buckets(const PgvStatementEntry *entry)
 {
-	bool		empty = fresh || entry->bucket_high < entry->bucket_low ||
-		(entry->bucket_high == 0 && entry->buckets[0] == 0);
+	return ((PgvStatementTail *) pgv_store_tail(&pgv_kind_statements, entry))->buckets;
+}
 
-	entry->bucket_low = empty ? low : Min(entry->bucket_low, low);
-	entry->bucket_high = empty ? high : Max(entry->bucket_high, high);
+static void
+add_to_tail(PgvStatementEntry *entry, uint16 bucket, uint64 count)
+{
+	tail_buckets(entry)[bucket] += count;
+	entry->bucket_low = Min(entry->bucket_low, bucket);
+	entry->bucket_high = Max(entry->bucket_high, bucket);
+}
+
+/* The entry's own pairs are full: they move to its tail. */
+static void
+use_tail(PgvStatementEntry *entry)
+{
+	entry->has_tail = true;
+	entry->bucket_low = entry->bucket_high = entry->bucket[0];
+	for (int i = 0; i < entry->nbuckets; i++)
+		add_to_tail(entry, entry->bucket[i], entry->count[i]);
+	entry->nbuckets = 0;
+}
+
+static void
+add_to_entry(PgvStatementEntry *entry, uint16 bucket, uint64 count)
+{
+	if (!entry->has_tail)
+	{
+		for (int i = 0; i < entry->nbuckets; i++)
+		{
+			if (entry->bucket[i] == bucket)
+			{
+				entry->count[i] += count;
+				return;
+			}
+		}
+		if (entry->nbuckets < PGV_OWN_BUCKETS)
+		{
+			entry->bucket[entry->nbuckets] = bucket;
+			entry->count[entry->nbuckets++] = count;
+			return;
+		}
+		use_tail(entry);
+	}
+	add_to_tail(entry, bucket, count);
 }
 
 void
-pgv_statements_add_buckets(PgvStatementEntry *into, const PgvStatementEntry *from)
+pgv_statements_add_buckets(uint64 *buckets, const PgvStatementEntry *from)
 {
-	for (int i = from->bucket_low; i <= from->bucket_high; i++)
-		into->buckets[i] += from->buckets[i];
-	widen(into, false, from->bucket_low, from->bucket_high);
+	if (from->has_tail)
+	{
+		for (int i = from->bucket_low; i <= from->bucket_high; i++)
+			buckets[i] += tail_buckets(from)[i];
+	}
+	for (int i = 0; i < from->nbuckets; i++)
+		buckets[from->bucket[i]] += from->count[i];
+}
+
+/* The same from entry to entry. */
+static void
+absorb_buckets(PgvStatementEntry *into, const PgvStatementEntry *from)
+{
+	if (from->has_tail)
+	{
+		for (int i = from->bucket_low; i <= from->bucket_high; i++)
+		{
+			if (tail_buckets(from)[i] != 0)
+				add_to_entry(into, (uint16) i, tail_buckets(from)[i]);
+		}
+	}
+	for (int i = 0; i < from->nbuckets; i++)
+		add_to_entry(into, from->bucket[i], from->count[i]);
 }
 
 /* ----- the kind ----- */
@@ -165,10 +224,7 @@ statements_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus
 	if (delta->counters.queryid != 0)
 		entry->counters.queryid = delta->counters.queryid;
 	for (int i = 0; i < delta->nbuckets; i++)
-	{
-		widen(entry, fresh && i == 0, delta->bucket[i], delta->bucket[i]);
-		entry->buckets[delta->bucket[i]] += delta->count[i];
-	}
+		add_to_entry(entry, delta->bucket[i], delta->count[i]);
 	if (!delta->counters.has_text)
 		return 0;
 	if (entry->counters.has_text)
@@ -231,7 +287,7 @@ statements_absorb(void *data, const void *from, bool fresh)
 		const PgvStatementEntry *entry = from;
 
 		pgv_statements_add(&residual->counters, &entry->counters);
-		pgv_statements_add_buckets(residual, entry);
+		absorb_buckets(residual, entry);
 	}
 	/* a residual is no statement */
 	residual->counters.queryid = 0;
@@ -242,24 +298,41 @@ static void
 statements_clear(void *data)
 {
 	PgvStatementEntry *entry = data;
-	int			low = entry->bucket_low;
-	int			high = Min(entry->bucket_high, PGV_HISTOGRAM_BUCKETS - 1);
 
-	if (low <= high)
-		memset(&entry->buckets[low], 0, (high - low + 1) * sizeof(uint64));
-	memset(entry, 0, entry->counters.resources ?
-		   offsetof(PgvStatementEntry, buckets) :
+	if (entry->has_tail)
+		memset(&tail_buckets(entry)[entry->bucket_low], 0,
+			   (entry->bucket_high - entry->bucket_low + 1) * sizeof(uint64));
+	memset(entry, 0, entry->counters.resources ? sizeof(PgvStatementEntry) :
 		   offsetof(PgvStatementEntry, counters.blocks));
 }
 
-/* Nothing outside the range: it would outlive the entry. */
 static bool
-buckets_in_range(const PgvStatementEntry *entry)
+statements_uses_tail(const void *entry)
 {
+	return ((const PgvStatementEntry *) entry)->has_tail;
+}
+
+/* Is a histogram from a file one that can be added to and cleared? */
+static bool
+valid_buckets(const PgvStatementEntry *entry)
+{
+	if (entry->nbuckets > PGV_OWN_BUCKETS || (entry->has_tail && entry->nbuckets > 0))
+		return false;
+	for (int i = 0; i < entry->nbuckets; i++)
+	{
+		if (entry->bucket[i] >= PGV_HISTOGRAM_BUCKETS)
+			return false;
+	}
+	if (!entry->has_tail)
+		return true;
+	if (entry->bucket_low > entry->bucket_high ||
+		entry->bucket_high >= PGV_HISTOGRAM_BUCKETS)
+		return false;
+	/* nothing outside the range: it would outlive the entry */
 	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
 	{
 		if ((i < entry->bucket_low || i > entry->bucket_high) &&
-			entry->buckets[i] != 0)
+			tail_buckets(entry)[i] != 0)
 			return false;
 	}
 	return true;
@@ -282,9 +355,7 @@ statements_valid(const void *key, const void *data)
 
 	return entry->counters.calls >= 0 && entry->counters.plans >= 0 &&
 		((const PgvStatementKey *) key)->toplevel <= 1 &&
-		entry->bucket_low <= entry->bucket_high &&
-		entry->bucket_high < PGV_HISTOGRAM_BUCKETS &&
-		buckets_in_range(entry) &&
+		valid_buckets(entry) &&
 		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total) &&
 		(entry->counters.resources || !any_resources(&entry->counters));
 }
@@ -294,6 +365,7 @@ const PgvKind pgv_kind_statements = {
 	.version = 1,
 	.key_size = sizeof(PgvStatementKey),
 	.entry_size = sizeof(PgvStatementEntry),
+	.tail_size = sizeof(PgvStatementTail),
 	.limit = statements_limit,
 	.merge = statements_merge,
 	.texts = statements_texts,
@@ -303,6 +375,7 @@ const PgvKind pgv_kind_statements = {
 	.is_residual = pgv_statements_is_residual,
 	.absorb = statements_absorb,
 	.clear = statements_clear,
+	.uses_tail = statements_uses_tail,
 	.valid = statements_valid,
 };
 

@@ -107,14 +107,28 @@ typedef struct PgvStatementCounters
 	int64		custom_plans;
 } PgvStatementCounters;
 
-/* An entry of the store. */
+/* Buckets that an entry keeps by itself, before it takes its tail into use. */
+#define PGV_OWN_BUCKETS 6
+
+/*
+ * An entry of the store.  Its histogram is a few pairs here, or, of a
+ * statement whose times have varied more, an array in its tail.
+ */
 typedef struct PgvStatementEntry
 {
-	uint16		bucket_low;		/* range of buckets in use */
+	bool		has_tail;
+	uint8		nbuckets;		/* pairs in use; 0 when the tail is */
+	uint16		bucket_low;		/* range in use of the tail */
 	uint16		bucket_high;
+	uint16		bucket[PGV_OWN_BUCKETS];
+	uint64		count[PGV_OWN_BUCKETS];
 	PgvStatementCounters counters;
-	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvStatementEntry;
+
+typedef struct PgvStatementTail
+{
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvStatementTail;
 
 /* Number of different buckets a pending record can hold. */
 #define PGV_PENDING_BUCKETS 6
@@ -139,10 +153,12 @@ extern void pgv_statements_executed(const PgvExecution *execution);
 /* Is this the key of a residual entry, "<evicted>"? */
 extern bool pgv_statements_is_residual(const void *key);
 
-/* Add one set of counters, or one entry's histogram, to another. */
+/* Add one set of counters to another. */
 extern void pgv_statements_add(PgvStatementCounters *into,
 							   const PgvStatementCounters *from);
-extern void pgv_statements_add_buckets(PgvStatementEntry *into,
+
+/* Add an entry's histogram to an array of PGV_HISTOGRAM_BUCKETS. */
+extern void pgv_statements_add_buckets(uint64 *buckets,
 									   const PgvStatementEntry *from);
 
 #endif							/* PGV_STATEMENTS_H */

@@ -3,7 +3,7 @@
  * persist.c
  *	  The statistics file.
  *
- *	 magic | format | kind 'K' name version sizes | 'E' key entry | 'E' ..
+ *	 magic | format | kind 'K' name version sizes | 'E' key entry | 'F' key entry tail ..
  *	       | 'K' .. | 'T' id encoding len bytes | 'T' .. | 'Z' | crc32c
  *
  * A checksum over all that stands before it closes the file; it is verified
@@ -57,6 +57,8 @@ typedef struct PgvFileKind
 	uint32		version;
 	uint32		key_size;
 	uint32		entry_size;
+	uint32		tail_size;
+	uint32		zero;
 } PgvFileKind;
 
 typedef struct PgvFileText
@@ -149,10 +151,13 @@ static bool
 put_entry(const void *key, const void *entry, void *arg)
 {
 	PgvWriter  *w = arg;
+	bool		tail = w->kind->uses_tail != NULL && w->kind->uses_tail(entry);
 
-	put_tag(w, 'E');
+	put_tag(w, tail ? 'F' : 'E');
 	put(w, key, w->kind->key_size);
 	put(w, entry, w->kind->entry_size);
+	if (tail)
+		put(w, pgv_store_tail(w->kind, entry), w->kind->tail_size);
 	remember_texts(w, key, entry);
 	return !w->failed;
 }
@@ -167,6 +172,7 @@ put_kind(PgvWriter *w, const PgvKind *kind)
 	head.version = kind->version;
 	head.key_size = (uint32) kind->key_size;
 	head.entry_size = (uint32) kind->entry_size;
+	head.tail_size = (uint32) kind->tail_size;
 	put_tag(w, 'K');
 	put(w, &head, sizeof(head));
 	w->kind = kind;
@@ -349,7 +355,8 @@ kind_named(const PgvFileKind *head)
 		if (strncmp(kinds[i]->name, head->name, NAMEDATALEN) == 0 &&
 			kinds[i]->version == head->version &&
 			kinds[i]->key_size == head->key_size &&
-			kinds[i]->entry_size == head->entry_size)
+			kinds[i]->entry_size == head->entry_size &&
+			kinds[i]->tail_size == head->tail_size)
 			return kinds[i];
 	}
 	return NULL;
@@ -404,21 +411,18 @@ restore_texts(PgvReader *r, const PgvKind *kind, const void *key, void *entry)
 }
 
 static void
-restore_entry(PgvReader *r, const PgvKind *kind, const char *place,
-			  Size key_size, Size entry_size)
+restore_entry(PgvReader *r, const PgvKind *kind, const char *place, bool tail)
 {
 	char		key[PGV_MAX_KEY_SIZE];
-	char	   *entry;
+	char	   *entry = palloc0(MAXALIGN(kind->entry_size) + kind->tail_size);
 
-	if (kind == NULL)
-	{
-		r->left_out++;
-		return;
-	}
-	entry = palloc(entry_size);
-	memcpy(key, place, key_size);
-	memcpy(entry, place + key_size, entry_size);
-	if (kind->valid(key, entry))
+	memcpy(key, place, kind->key_size);
+	memcpy(entry, place + kind->key_size, kind->entry_size);
+	if (tail)
+		memcpy(pgv_store_tail(kind, entry),
+			   place + kind->key_size + kind->entry_size, kind->tail_size);
+	if (kind->valid(key, entry) &&
+		tail == (kind->uses_tail != NULL && kind->uses_tail(entry)))
 	{
 		restore_texts(r, kind, key, entry);
 		pgv_store_restore(kind, key, entry);
@@ -427,6 +431,23 @@ restore_entry(PgvReader *r, const PgvKind *kind, const char *place,
 	else
 		r->left_out++;
 	pfree(entry);
+}
+
+/* An entry, with its tail or without. */
+static bool
+walk_entry(PgvReader *r, const PgvKind *kind, const PgvFileKind *head,
+		   bool tail, bool restore)
+{
+	const char *place = get(r, (Size) head->key_size + head->entry_size +
+							(tail ? head->tail_size : 0));
+
+	if (place == NULL || head->entry_size == 0)
+		return false;
+	if (restore && kind != NULL)
+		restore_entry(r, kind, place, tail);
+	else if (restore)
+		r->left_out++;
+	return true;
 }
 
 static bool
@@ -470,11 +491,9 @@ walk_records(PgvReader *r, bool restore)
 				kind = kind_named(&head);
 				break;
 			case 'E':
-				place = get(r, (Size) head.key_size + head.entry_size);
-				if (place == NULL || head.entry_size == 0)
+			case 'F':
+				if (!walk_entry(r, kind, &head, *place == 'F', restore))
 					return false;
-				if (restore)
-					restore_entry(r, kind, place, head.key_size, head.entry_size);
 				break;
 			case 'T':
 				if (!walk_text(r, restore))

@@ -5,9 +5,9 @@
  *
  * For each kind:
  *
- *	+-------+------------+---------+------------------+--------------------+
- *	| table | partitions | buckets | headers [pool]   | key+entry [pool]   |
- *	+-------+------------+---------+------------------+--------------------+
+ *	+-------+------------+---------+---------+------------------+-------+
+ *	| table | partitions | buckets | headers | key+entry [pool] | tails |
+ *	+-------+------------+---------+---------+------------------+-------+
  *
  * Entries are slots of one pool, so that the limit is exact for the table as
  * a whole; a slot in use belongs to the partition that its key's hash names,
@@ -87,6 +87,7 @@ typedef struct PgvTable
 	uint32	   *buckets;
 	PgvSharedHeader *headers;
 	char	   *slots;
+	char	   *tails;
 	Size		slot_size;
 	LWLockPadded *locks;
 } PgvTable;
@@ -157,7 +158,8 @@ table_size(const PgvKind *kind)
 	size = add_size(size, MAXALIGN(mul_size(parts, sizeof(PgvSharedPartition))));
 	size = add_size(size, MAXALIGN(mul_size(parts * bucket_count(kind), sizeof(uint32))));
 	size = add_size(size, MAXALIGN(mul_size(pool, sizeof(PgvSharedHeader))));
-	return add_size(size, mul_size(pool, slot_size(kind)));
+	size = add_size(size, mul_size(pool, slot_size(kind)));
+	return add_size(size, mul_size(pool, MAXALIGN(kind->tail_size)));
 }
 
 Size
@@ -197,6 +199,7 @@ map_table(PgvTable *table, const PgvKind *kind, char *place, LWLockPadded *locks
 	place += MAXALIGN(pool_size(kind) * sizeof(PgvSharedHeader));
 	table->slots = place;
 	table->slot_size = slot_size(kind);
+	table->tails = table->slots + pool_size(kind) * table->slot_size;
 	table->locks = locks;
 }
 
@@ -218,7 +221,8 @@ init_table(PgvTable *table)
 	memset(table->buckets, 0xFF,
 		   (Size) shared->npartitions * shared->nbuckets * sizeof(uint32));
 	memset(table->headers, 0, shared->pool_size * sizeof(PgvSharedHeader));
-	memset(table->slots, 0, shared->pool_size * table->slot_size);
+	memset(table->slots, 0, shared->pool_size *
+		   (table->slot_size + MAXALIGN(kind->tail_size)));
 	for (uint32 i = 0; i < shared->pool_size; i++)
 		table->headers[i].next = i + 1 < shared->pool_size ? i + 1 : PGV_NONE;
 }
@@ -275,6 +279,18 @@ entry_at(PgvTable *table, uint32 slot)
 {
 	return table->slots + slot * table->slot_size +
 		MAXALIGN(table->kind->key_size);
+}
+
+void *
+pgv_store_tail(const PgvKind *kind, const void *entry)
+{
+	PgvTable   *table = table_of(kind);
+	const char *at = entry;
+
+	if (at >= table->slots && at < table->tails)
+		return table->tails + (at - table->slots) / table->slot_size *
+			MAXALIGN(kind->tail_size);
+	return unconstify(char *, at) + MAXALIGN(kind->entry_size);
 }
 
 static inline uint32
@@ -678,6 +694,9 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 	if (slot != PGV_NONE)
 	{
 		memcpy(entry_at(table, slot), entry, kind->entry_size);
+		if (kind->uses_tail != NULL && kind->uses_tail(entry))
+			memcpy(pgv_store_tail(kind, entry_at(table, slot)),
+				   pgv_store_tail(kind, entry), kind->tail_size);
 		link_slot(table, partition, slot, key, hash, residual);
 		table->headers[slot].usage = (uint8) kind->worth(entry);
 	}
@@ -690,7 +709,25 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 	release_texts(&given_up);
 }
 
-/* Copy a partition's keys and entries; returns how many fit or are there. */
+/* A slot's copy: key and entry, and the tail behind it. */
+static Size
+copy_size(const PgvTable *table)
+{
+	return table->slot_size + MAXALIGN(table->kind->tail_size);
+}
+
+static void
+copy_slot(PgvTable *table, uint32 slot, char *copy)
+{
+	const PgvKind *kind = table->kind;
+
+	memcpy(copy, key_at(table, slot), table->slot_size);
+	if (kind->uses_tail != NULL && kind->uses_tail(entry_at(table, slot)))
+		memcpy(copy + table->slot_size,
+			   pgv_store_tail(kind, entry_at(table, slot)), kind->tail_size);
+}
+
+/* Copy a partition's slots; returns how many fit or are there. */
 static uint32
 copy_partition(PgvTable *table, uint32 partition, char *copy, uint32 room)
 {
@@ -707,8 +744,8 @@ copy_partition(PgvTable *table, uint32 partition, char *copy, uint32 room)
 
 			for (; slot != PGV_NONE; slot = table->headers[slot].next)
 			{
-				memcpy(copy, key_at(table, slot), table->slot_size);
-				copy += table->slot_size;
+				copy_slot(table, slot, copy);
+				copy += copy_size(table);
 			}
 		}
 	}
@@ -720,8 +757,9 @@ void
 pgv_store_scan(const PgvKind *kind, PgvScanCallback callback, void *arg)
 {
 	PgvTable   *table = table_of(kind);
+	Size		size = copy_size(table);
 	uint32		room = PGV_ENTRIES_PER_PARTITION * 2;
-	char	   *copy = palloc_extended(room * table->slot_size, MCXT_ALLOC_HUGE);
+	char	   *copy = palloc_extended(room * size, MCXT_ALLOC_HUGE);
 	bool		more = true;
 
 	for (uint32 p = 0; more && p < table->shared->npartitions; p++)
@@ -732,33 +770,17 @@ pgv_store_scan(const PgvKind *kind, PgvScanCallback callback, void *arg)
 		{
 			pfree(copy);
 			room = n + n / 4;
-			copy = palloc_extended(room * table->slot_size, MCXT_ALLOC_HUGE);
+			copy = palloc_extended(room * size, MCXT_ALLOC_HUGE);
 		}
 		for (uint32 i = 0; more && i < n; i++)
 		{
-			char	   *slot = copy + i * table->slot_size;
+			char	   *slot = copy + i * size;
 
 			more = callback(slot, slot + MAXALIGN(kind->key_size), arg);
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
 	pfree(copy);
-}
-
-bool
-pgv_store_get(const PgvKind *kind, const void *key, void *entry)
-{
-	PgvTable   *table = table_of(kind);
-	uint32		hash = hash_key(kind, key);
-	uint32		partition = partition_of(table, hash);
-	uint32		slot;
-
-	LWLockAcquire(&table->locks[partition].lock, LW_SHARED);
-	slot = find_slot(table, partition, key, hash);
-	if (slot != PGV_NONE)
-		memcpy(entry, entry_at(table, slot), kind->entry_size);
-	LWLockRelease(&table->locks[partition].lock);
-	return slot != PGV_NONE;
 }
 
 /*

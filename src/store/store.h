@@ -35,6 +35,7 @@ typedef struct PgvKind
 	uint32		version;		/* of key and entry, in the statistics file */
 	Size		key_size;		/* compared and hashed bytewise: no padding */
 	Size		entry_size;
+	Size		tail_size;		/* of a part that few entries use; 0: none */
 	int			(*limit) (void);	/* entries at the most */
 
 	/*
@@ -58,8 +59,10 @@ typedef struct PgvKind
 	bool		(*is_residual) (const void *key);
 	/* Add a leaving entry (fresh: residual is all zero) to its residual. */
 	void		(*absorb) (void *residual, const void *entry, bool fresh);
-	/* Zero an entry that leaves, knowing what of it was used. */
+	/* Zero an entry that leaves and its tail, knowing what of it was used. */
 	void		(*clear) (void *entry);
+	/* Is its tail in use?  NULL where there is none. */
+	bool		(*uses_tail) (const void *entry);
 	/* An entry read from a file: is it sane? */
 	bool		(*valid) (const void *key, const void *entry);
 } PgvKind;
@@ -100,7 +103,8 @@ extern void pgv_store_merge(const PgvKind *kind, const void *key,
 							const void *delta);
 
 /*
- * Put an entry read from a file, with the text references it holds.  Where
+ * Put an entry read from a file (with its tail behind it), with the text
+ * references it holds.  Where
  * there is no room it is added to its residual, or dropped if its kind has
  * none.
  */
@@ -116,8 +120,11 @@ extern void pgv_store_restore(const PgvKind *kind, const void *key,
 extern void pgv_store_scan(const PgvKind *kind, PgvScanCallback callback,
 						   void *arg);
 
-/* Copy one entry; false if it is not there.  Raises nothing. */
-extern bool pgv_store_get(const PgvKind *kind, const void *key, void *entry);
+/*
+ * The tail of an entry: of one in the table it stands apart, so that entries
+ * that do without it lie close together; of a copy, behind the entry.
+ */
+extern void *pgv_store_tail(const PgvKind *kind, const void *entry);
 
 /* Remove what matches; returns how many went.  Raises nothing. */
 extern uint64 pgv_store_remove(const PgvKind *kind, PgvMatchCallback match,

@@ -92,7 +92,8 @@ typedef struct PgvResidual
 {
 	struct PgvResidual *next;
 	Oid			dbid;
-	PgvStatementEntry entry;
+	PgvStatementCounters counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvResidual;
 
 typedef struct PgvStatementScan
@@ -116,37 +117,35 @@ set_moments(PgvRows *rows, const char *mean_name, const char *stddev_name,
 
 /* A percentile in ms: of the histogram, but not outside what was measured. */
 static double
-percentile(const PgvStatementEntry *entry, double q)
+percentile(const PgvStatementCounters *c, const uint64 *buckets, double q)
 {
-	const PgvStatementCounters *c = &entry->counters;
 	double		ms;
 
-	ms = pgv_histogram_percentile_us(entry->buckets, entry->bucket_low,
-									 entry->bucket_high, (uint64) c->calls, q) / 1000.0;
+	ms = pgv_histogram_percentile_us(buckets, 0, PGV_HISTOGRAM_BUCKETS - 1,
+									 (uint64) c->calls, q) / 1000.0;
 	return Min(Max(ms, c->exec.min), c->exec.max);
 }
 
 static void
-set_percentiles(PgvRows *rows, const PgvStatementEntry *entry)
+set_percentiles(PgvRows *rows, const PgvStatementCounters *c, const uint64 *buckets)
 {
-	if (entry->counters.calls <= 0)
+	if (c->calls <= 0)
 		return;
-	pgv_row_set(rows, "p50_exec_time", Float8GetDatum(percentile(entry, 0.50)));
-	pgv_row_set(rows, "p90_exec_time", Float8GetDatum(percentile(entry, 0.90)));
-	pgv_row_set(rows, "p95_exec_time", Float8GetDatum(percentile(entry, 0.95)));
-	pgv_row_set(rows, "p99_exec_time", Float8GetDatum(percentile(entry, 0.99)));
+	pgv_row_set(rows, "p50_exec_time", Float8GetDatum(percentile(c, buckets, 0.50)));
+	pgv_row_set(rows, "p90_exec_time", Float8GetDatum(percentile(c, buckets, 0.90)));
+	pgv_row_set(rows, "p95_exec_time", Float8GetDatum(percentile(c, buckets, 0.95)));
+	pgv_row_set(rows, "p99_exec_time", Float8GetDatum(percentile(c, buckets, 0.99)));
 }
 
 static void
-set_counters(PgvRows *rows, const PgvStatementEntry *entry)
+set_counters(PgvRows *rows, const PgvStatementCounters *c, const uint64 *buckets)
 {
-	const PgvStatementCounters *c = &entry->counters;
 	char		wal_bytes[32];
 
 	pgv_row_set_fields(rows, fields, lengthof(fields), c);
 	set_moments(rows, "mean_plan_time", "stddev_plan_time", &c->plan, c->plans);
 	set_moments(rows, "mean_exec_time", "stddev_exec_time", &c->exec, c->calls);
-	set_percentiles(rows, entry);
+	set_percentiles(rows, c, buckets);
 	snprintf(wal_bytes, sizeof(wal_bytes), UINT64_FORMAT, c->wal_bytes);
 	pgv_row_set(rows, "wal_bytes",
 				DirectFunctionCall3(numeric_in, CStringGetDatum(wal_bytes),
@@ -190,14 +189,16 @@ keep_residual(PgvStatementScan *scan, const PgvStatementKey *key,
 		r->next = scan->residuals;
 		scan->residuals = r;
 	}
-	pgv_statements_add(&r->entry.counters, &entry->counters);
-	pgv_statements_add_buckets(&r->entry, entry);
+	pgv_statements_add(&r->counters, &entry->counters);
+	pgv_statements_add_buckets(r->buckets, entry);
 }
 
 static bool
 show_statement(const void *key_data, const void *entry_data, void *arg)
 {
 	PgvStatementScan *scan = arg;
+	const PgvStatementEntry *entry = entry_data;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
 	MemoryContext old;
 
 	if (pgv_statements_is_residual(key_data))
@@ -206,8 +207,9 @@ show_statement(const void *key_data, const void *entry_data, void *arg)
 		return true;
 	}
 	old = MemoryContextSwitchTo(scan->row_context);
-	set_identity(&scan->rows, key_data, entry_data);
-	set_counters(&scan->rows, entry_data);
+	pgv_statements_add_buckets(buckets, entry);
+	set_identity(&scan->rows, key_data, entry);
+	set_counters(&scan->rows, &entry->counters, buckets);
 	pgv_row_emit(&scan->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
@@ -230,7 +232,7 @@ pgv_surface_statements(PG_FUNCTION_ARGS)
 	{
 		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
 		pgv_row_set_text(&scan.rows, "query", "<evicted>");
-		set_counters(&scan.rows, &r->entry);
+		set_counters(&scan.rows, &r->counters, r->buckets);
 		pgv_row_emit(&scan.rows);
 	}
 	return (Datum) 0;
@@ -255,8 +257,7 @@ add_to_histogram(const void *key, const void *data, void *arg)
 		!pgv_may_see(((const PgvStatementKey *) key)->userid))
 		return true;
 	scan->found = true;
-	for (int i = entry->bucket_low; i <= entry->bucket_high; i++)
-		scan->buckets[i] += entry->buckets[i];
+	pgv_statements_add_buckets(scan->buckets, entry);
 	return true;
 }
 
