@@ -344,10 +344,7 @@ static void
 run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 {
 	if (measure != NULL)
-	{
 		pgv_measure_end(measure, &frame->usage);
-		frame->rows += queryDesc->estate->es_processed;
-	}
 	frame->leftover = true;
 	pgv_frame_publish(frame, queryDesc, outcome_of_error());
 	frame->query = NULL;
@@ -434,7 +431,8 @@ finishes_later(QueryDesc *queryDesc)
 
 /* The part of a run that may raise: the query, and what the detector says. */
 static void
-run_watched(PgvFrame *frame, PgvMeasure *measure, bool *measuring, PGV_RUN_ARGS)
+run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
+			PGV_RUN_ARGS)
 {
 	bool		complete;
 
@@ -465,13 +463,15 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	level++;
 	PG_TRY();
 	{
-		run_watched(frame, &measure, (bool *) &measuring, PGV_RUN_PASS);
+		run_watched(frame, &measure, &measuring, PGV_RUN_PASS);
 		queryDesc->dest = dest;
 	}
 	PG_CATCH();
 	{
 		level--;
 		queryDesc->dest = dest;
+		if (measuring)
+			frame->rows += queryDesc->estate->es_processed;
 		run_failed(frame, measuring ? &measure : NULL, queryDesc);
 		arrival.at = 0;
 		PG_RE_THROW();

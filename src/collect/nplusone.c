@@ -105,6 +105,7 @@ typedef struct PgvBurst
 	uint32		values[PGV_BURST_VALUES];
 	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
+	bool		compound;		/* more than one value comes from the row */
 	bool		finding;
 	bool		reported;
 	PgvConfidence confidence;
@@ -122,6 +123,12 @@ typedef struct PgvSeen
 	uint64		key;
 	uint64		clock;			/* of writes, when it was first seen */
 	TimestampTz last;
+	float		exec_ms;		/* of the first time, for the tally */
+	float		plan_ms;
+	float		wait_ms;
+	uint32		rows;
+	uint32		hit;
+	uint32		read;
 } PgvSeen;
 
 /* One that was seen again.  Stands at the same index as its PgvSeen. */
@@ -134,7 +141,7 @@ typedef struct PgvSame
 	int64		count;			/* executions, the first included */
 	int64		slow;			/* gaps too long for a burst */
 	bool		reported;
-	PgvTally	tally;			/* without the time of the first */
+	PgvTally	tally;
 } PgvSame;
 
 /* A place of the rows that a value may have come from. */
@@ -531,7 +538,10 @@ describe_burst(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	b->link.parent_attno = r->columns[c->column].attno;
 }
 
-/* A hash of the predicates beside the linked one. */
+/*
+ * A hash of the predicates beside the linked one (-1: none).  One with the
+ * same value follows from it, by a join.
+ */
 static uint32
 other_predicates(const PgvChild *child, int linked)
 {
@@ -539,10 +549,27 @@ other_predicates(const PgvChild *child, int linked)
 
 	for (int i = 0; i < child->npredicates; i++)
 	{
-		if (i != linked)
+		if (linked < 0 ||
+			child->predicates[i].hash != child->predicates[linked].hash)
 			sum = sum * 31 + child->predicates[i].hash;
 	}
 	return sum;
+}
+
+/* Does another value of the child come from the same result, by a link? */
+static bool
+is_compound(const PgvChild *child, const PgvCandidate *c)
+{
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		const PgvCandidate *other = &child->candidates[i];
+
+		if (other->result == c->result && other->link >= PGV_LINK_SAME &&
+			child->predicates[other->predicate].hash !=
+			child->predicates[c->predicate].hash)
+			return true;
+	}
+	return false;
 }
 
 /* Count the different values, exactly while there is room for them. */
@@ -567,6 +594,7 @@ note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	if (b->repeats == 0)
 		b->other_hash = other;
 	b->other_varies |= (other != b->other_hash);
+	b->compound |= is_compound(child, c);
 	count_value(b, child->predicates[c->predicate].hash);
 }
 
@@ -891,18 +919,20 @@ fill_delta(PgvFinding *delta, const PgvTally *tally)
 
 /* Link and advice of a burst, for its first report. */
 static void
-describe_finding(const PgvBurst *b, StringInfo link, StringInfo suggestion)
+describe_finding(const PgvBurst *b, QueryDesc *query,
+				 StringInfo link, StringInfo suggestion)
 {
 	char	   *child = pgv_texts_copy(b->fingerprint);
 
 	initStringInfo(link);
 	initStringInfo(suggestion);
 	pgv_link_text(link, &b->link);
-	pgv_suggest_batch(suggestion, child, &b->link);
+	pgv_suggest_batch(suggestion, child, query->plannedstmt, &b->link,
+					  !b->other_varies && !b->compound);
 }
 
 static void
-report_burst(PgvBurst *b, const PgvStatementRef *ref)
+report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 {
 	PgvFinding	delta;
 	StringInfoData link;
@@ -920,7 +950,7 @@ report_burst(PgvBurst *b, const PgvStatementRef *ref)
 	delta.distinct = b->distinct;
 	fill_delta(&delta, &b->tally);
 	if (first)
-		describe_finding(b, &link, &suggestion);
+		describe_finding(b, query, &link, &suggestion);
 	pgv_findings_report(PGV_FINDING_N_PLUS_ONE, &delta, ref,
 						first ? link.data : NULL,
 						first ? suggestion.data : NULL);
@@ -1016,8 +1046,9 @@ place_of(uint64 key)
 	return oldest;
 }
 
+/* It is seen for the second time: what the first took counts as well. */
 static void
-begin_same(PgvSame *s, uint64 fingerprint)
+begin_same(PgvSame *s, const PgvSeen *first, uint64 fingerprint)
 {
 	memset(s, 0, sizeof(*s));
 	s->serial = next_serial++;
@@ -1025,6 +1056,24 @@ begin_same(PgvSame *s, uint64 fingerprint)
 	s->count = 1;
 	clear_tally(&s->tally);
 	s->tally.repeats = 1;
+	s->tally.exec_ms = first->exec_ms;
+	s->tally.plan_ms = first->plan_ms;
+	s->tally.wait_ms = s->tally.min_wait_ms = first->wait_ms;
+	s->tally.rows = first->rows;
+	s->tally.hit = first->hit;
+	s->tally.read = first->read;
+}
+
+/* The first time is over. */
+static void
+note_first(PgvSeen *s, const PgvWatch *watch, const PgvUsage *usage, uint64 rows)
+{
+	s->exec_ms = usage->time_ms;
+	s->plan_ms = watch->arrival.plan_ms;
+	s->wait_ms = watch->arrival.wait_ms;
+	s->rows = rows;
+	s->hit = usage->any_buffers ? usage->buffers.shared_blks_hit : 0;
+	s->read = usage->any_buffers ? usage->buffers.shared_blks_read : 0;
 }
 
 static void
@@ -1045,7 +1094,7 @@ start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		return;
 	}
 	if (s->serial == 0)
-		begin_same(s, ref->fingerprint);
+		begin_same(s, &seen[i], ref->fingerprint);
 	if (watch->arrival.at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
 		s->slow++;
 	s->count++;
@@ -1134,8 +1183,10 @@ end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	PgvSame    *s = &sames[watch->same];
 	bool		made;
 
-	/* the place may be another's by now: then this is only its last use */
+	/* the place may be another's by now, if cursors interleave */
 	seen[watch->same].last = now;
+	if (watch->same_serial == 0)
+		note_first(&seen[watch->same], watch, usage, rows);
 	if (watch->same_serial == 0 || s->serial != watch->same_serial)
 		return;
 	s->tally.repeats++;
@@ -1270,7 +1321,7 @@ pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		(b = credited(watch, 0)) != NULL)
 	{
 		watch->tell = false;
-		report_burst(b, ref);
+		report_burst(b, query, ref);
 		tell_burst(b);
 	}
 	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum)
@@ -1313,7 +1364,7 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		if (complete)
 			add_usage(&b->tally, usage, rows);
 		if (b->finding)
-			report_burst(b, ref);
+			report_burst(b, query, ref);
 	}
 	if (complete && watch->same >= 0)
 		end_same(watch, query, ref, usage, rows, now);

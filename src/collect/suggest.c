@@ -238,7 +238,7 @@ is_word(char c)
 
 /* Does one of the words stand in the statement?  They are in lower case. */
 static bool
-has_word(const char *sql, const char *const *words, bool call_only)
+has_word(const char *sql, const char *const *words)
 {
 	for (const char *p = sql; *p != '\0';)
 	{
@@ -261,8 +261,6 @@ has_word(const char *sql, const char *const *words, bool call_only)
 		while (is_word(*p))
 			p++;
 		len = p - start;
-		if (call_only && *p != '(' && !(*p == ' ' && p[1] == '('))
-			continue;
 		for (int i = 0; words[i] != NULL; i++)
 		{
 			if (strlen(words[i]) == len && pg_strncasecmp(words[i], start, len) == 0)
@@ -373,14 +371,34 @@ without_limit(const char *sql)
 
 static const char *const breaks_any[] = {
 	"limit", "offset", "fetch", "group", "having", "distinct", "union",
-	"intersect", "except", "with", "over", "window", NULL
+	"intersect", "except", "with", "over", "window", "select", NULL
 };
 
-static const char *const aggregates[] = {
-	"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_and",
-	"bool_or", "every", "json_agg", "jsonb_agg", "json_object_agg",
-	"jsonb_object_agg", "stddev", "variance", "exists", "select", NULL
-};
+/* Does the plan put rows together, so that one for all values would differ? */
+static bool
+combines_rows(const Plan *plan)
+{
+	if (plan == NULL)
+		return false;
+	switch (nodeTag(plan))
+	{
+		case T_Agg:
+		case T_Group:
+		case T_WindowAgg:
+		case T_Unique:
+		case T_SetOp:
+		case T_RecursiveUnion:
+			return true;
+		default:
+			return combines_rows(plan->lefttree) || combines_rows(plan->righttree);
+	}
+}
+
+static bool
+is_of_one_table(const PlannedStmt *stmt)
+{
+	return list_length(stmt->rtable) == 1 && stmt->subplans == NIL;
+}
 
 static void
 append_join(StringInfo buf, const PgvLinkColumns *link)
@@ -396,31 +414,38 @@ append_join(StringInfo buf, const PgvLinkColumns *link)
 }
 
 static void
-append_lateral(StringInfo buf, const char *child, int start, int end, Oid type)
+append_lateral(StringInfo buf, const char *child, int start, int end,
+			   const PgvLinkColumns *link)
 {
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(link->child_relid, link->child_attno,
+						  &type, &typmod, &collation);
 	appendStringInfo(buf, "run it once for all rows: SELECT k.value, x.* FROM unnest($%d::%s[]) AS k(value) CROSS JOIN LATERAL (%.*sk.value%s) AS x",
-					 atoi(child + start + 1), format_type_be(type),
+					 atoi(child + start + 1), format_type_with_typemod(type, typmod),
 					 start, child, child + end);
 }
 
 void
-pgv_suggest_batch(StringInfo buf, const char *child, const PgvLinkColumns *link)
+pgv_suggest_batch(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				  const PgvLinkColumns *link, bool alone)
 {
 	char	   *column = get_attname(link->child_relid, link->child_attno, true);
 	char	   *sql;
 	int			start;
 	int			end;
 
-	if (child == NULL || column == NULL)
+	if (child == NULL || column == NULL || !alone)
 		goto words;
-	sql = is_unique(link->child_relid, link->child_attno) ?
+	sql = is_of_one_table(stmt) && is_unique(link->child_relid, link->child_attno) ?
 		without_limit(child) : pstrdup(child);
 	if (pg_strncasecmp(sql, "select ", 7) != 0 ||
 		!find_equality(sql, column, &start, &end))
 		goto words;
-	if (has_word(sql, breaks_any, false) || has_word(sql + 7, aggregates, true))
-		append_lateral(buf, sql, start, end,
-					   get_atttype(link->child_relid, link->child_attno));
+	if (has_word(sql + 7, breaks_any) || combines_rows(stmt->planTree))
+		append_lateral(buf, sql, start, end, link);
 	else
 		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",
 						 start, sql, end - start, sql + start, sql + end);

@@ -12,6 +12,7 @@
 
 #include "access/attnum.h"
 #include "lib/stringinfo.h"
+#include "nodes/plannodes.h"
 
 /* How two columns belong together. */
 typedef enum PgvLinkType
@@ -51,11 +52,13 @@ extern bool pgv_is_key_column(Oid relid, AttrNumber attno);
 extern void pgv_link_text(StringInfo buf, const PgvLinkColumns *link);
 
 /*
- * Advice on a statement, given in normal form, that is repeated for single
- * values of link->child_attno.  As above.
+ * Advice on a statement, given in normal form and as it was planned, that is
+ * repeated for single values of link->child_attno; alone: no other value
+ * changes from repeat to repeat.  As above.
  */
 extern void pgv_suggest_batch(StringInfo buf, const char *child,
-							  const PgvLinkColumns *link);
+							  const PlannedStmt *stmt,
+							  const PgvLinkColumns *link, bool alone);
 
 /* Advice on a statement repeated with the same parameters. */
 extern void pgv_suggest_duplicate(StringInfo buf);

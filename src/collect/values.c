@@ -289,7 +289,7 @@ parameter_value(ParamListInfo params, Param *param, Oid *type, Datum *value)
 		data = &params->params[param->paramid - 1];
 	if (data == NULL || !OidIsValid(data->ptype) || data->isnull)
 		return false;
-	*type = data->ptype;
+	*type = pgv_value_base_type(data->ptype);
 	*value = data->value;
 	return true;
 }
@@ -304,7 +304,7 @@ known_value(PgvWalk *walk, Node *node, Oid *type, Datum *value)
 	{
 		Const	   *c = (Const *) node;
 
-		*type = c->consttype;
+		*type = pgv_value_base_type(c->consttype);
 		*value = c->constvalue;
 		return !c->constisnull;
 	}
