@@ -29,6 +29,8 @@
 
 #define PGV_FRAME_POOL 32
 #define PGV_CLOCK_US INT64CONST(1000000)	/* between looks at the clock */
+#define PGV_CLOCK_TRIES 5
+#define PGV_CLOCK_QUICK_US 3
 
 static PgvFrame pool[PGV_FRAME_POOL];
 static int	pool_used = 0;		/* frames of the pool ever handed out */
@@ -149,6 +151,41 @@ pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
 }
 
+static int64
+monotonic_us(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MICROSEC(now);
+}
+
+/*
+ * What to add to the monotonic clock to get the time of day.  The process may
+ * lose its processor between looking at one and the other, so of a few tries
+ * the quickest counts.
+ */
+static int64
+clock_offset(void)
+{
+	int64		best = 0;
+	int64		quickest = PG_INT64_MAX;
+
+	for (int i = 0; i < PGV_CLOCK_TRIES && quickest > PGV_CLOCK_QUICK_US; i++)
+	{
+		int64		before = monotonic_us();
+		TimestampTz now = GetCurrentTimestamp();
+		int64		took = monotonic_us() - before;
+
+		if (took < quickest)
+		{
+			quickest = took;
+			best = now - before - took / 2;
+		}
+	}
+	return best;
+}
+
 /*
  * The monotonic clock that durations are taken from is set beside the time of
  * day once a second, which saves a second look at a clock per statement.
@@ -162,10 +199,7 @@ pgv_measured_at(void)
 
 	if (set_at == 0 || us - set_at > PGV_CLOCK_US)
 	{
-		instr_time	now;
-
-		INSTR_TIME_SET_CURRENT(now);
-		offset = GetCurrentTimestamp() - (int64) INSTR_TIME_GET_MICROSEC(now);
+		offset = clock_offset();
 		set_at = us;
 	}
 	return us + offset;
