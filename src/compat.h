@@ -159,6 +159,19 @@ typedef JumbleState PgvJumbleState;
 extern PGDLLEXPORT void _PG_init(void);
 #endif
 
+/*
+ * Has the client sent more than the message being executed?  Before 17 a Sync
+ * alone, which always follows in the extended protocol, counts as more.  The
+ * declarations are repeated because libpq/libpq.h wants GSSAPI's headers.
+ */
+#if PG_VERSION_NUM >= 170000
+extern ssize_t pq_buffer_remaining_data(void);
+#define PGV_MORE_SENT() (pq_buffer_remaining_data() > 5)
+#else
+extern bool pq_buffer_has_data(void);
+#define PGV_MORE_SENT() (pq_buffer_has_data())
+#endif
+
 /* A wait event of our own where the server can name one. */
 #if PG_VERSION_NUM >= 170000
 #include "utils/wait_event.h"

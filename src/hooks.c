@@ -60,6 +60,7 @@ static int	level = 0;			/* depth: 0 for what the client sends */
 static PgvUtility *utility = NULL;
 static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz last_end = 0;	/* of its last one */
+static bool more_sent = false;	/* was there more to read at that end? */
 
 /* ----- what the client is doing ----- */
 
@@ -72,6 +73,7 @@ note_arrival(void)
 	arrival.at = GetCurrentStatementStartTimestamp();
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
+	arrival.queued = more_sent;
 	if (last_end != 0 && arrival.at > last_end)
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
 }
@@ -84,6 +86,7 @@ note_end(TimestampTz now)
 		return;
 	arrival.at = 0;
 	last_end = now;
+	more_sent = PGV_MORE_SENT();
 }
 
 /*

@@ -27,6 +27,7 @@ typedef struct PgvArrival
 	TimestampTz at;				/* its first message */
 	double		wait_ms;		/* since the end of the one before it */
 	double		plan_ms;		/* planning it took since then */
+	bool		queued;			/* it may have come before that end */
 } PgvArrival;
 
 #define PGV_WATCH_CREDITS 4
