@@ -26,6 +26,7 @@
 #include "nodes/plannodes.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
+#include "storage/ipc.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
 #include "utils/timeout.h"
@@ -46,6 +47,9 @@ typedef struct PgvUtility
 	int			location;
 	int			length;
 	bool		declares_cursor;	/* DECLARE CURSOR sent by the client */
+	const PgvStatementRef *counted; /* NULL: it is not */
+	PgvMeasure	measure;
+	PgvUsage   *usage;
 } PgvUtility;
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
@@ -64,12 +68,15 @@ static bool more_sent = false;	/* was there more to read at that end? */
 
 /* ----- what the client is doing ----- */
 
+static void watch_exit(void);
+
 /* A message came: the first of Parse, Bind, Execute or Query counts. */
 static inline void
 note_arrival(void)
 {
 	if (level > 0 || arrival.at != 0)
 		return;
+	watch_exit();
 	arrival.at = GetCurrentStatementStartTimestamp();
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
@@ -127,6 +134,49 @@ is_on(void)
 		!pgv_settings_ignores(application_name);
 }
 
+/* Count an execution that has no frame: utilities, and what never started. */
+static void
+count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
+				PgvOutcome outcome)
+{
+	PgvExecution e;
+
+	memset(&e, 0, sizeof(e));
+	e.statement = ref;
+	e.usage = usage;
+	e.rows = rows;
+	e.outcome = outcome;
+	e.generic_plan = -1;
+	pgv_statements_executed(&e);
+}
+
+/* The backend ends: count what it was doing, if it was terminated. */
+static void
+at_backend_exit(int code, Datum arg)
+{
+	pgv_frames_terminated();
+	for (PgvUtility *u = utility; u != NULL; u = u->outer)
+	{
+		if (u->counted == NULL)
+			continue;
+		pgv_measure_end(&u->measure, u->usage);
+		count_execution(u->counted, u->usage, 0, PGV_OUTCOME_FAILED);
+	}
+	utility = NULL;
+}
+
+/* Once per backend: be told of its end before it gives up its transaction. */
+static void
+watch_exit(void)
+{
+	static bool watching = false;
+
+	if (likely(watching))
+		return;
+	before_shmem_exit(at_backend_exit, (Datum) 0);
+	watching = true;
+}
+
 /* ----- which statement ----- */
 
 /*
@@ -181,22 +231,6 @@ outcome_of_error(void)
 		default:
 			return PGV_OUTCOME_FAILED;
 	}
-}
-
-/* Count an execution that has no frame: utilities, and what never started. */
-static void
-count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
-				PgvOutcome outcome)
-{
-	PgvExecution e;
-
-	memset(&e, 0, sizeof(e));
-	e.statement = ref;
-	e.usage = usage;
-	e.rows = rows;
-	e.outcome = outcome;
-	e.generic_plan = -1;
-	pgv_statements_executed(&e);
 }
 
 #define PGV_UTILITY_ARGS \
@@ -348,6 +382,7 @@ run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 {
 	if (measure != NULL)
 		pgv_measure_end(measure, &frame->usage);
+	frame->running = NULL;
 	frame->leftover = true;
 	pgv_frame_publish(frame, queryDesc, outcome_of_error());
 	frame->query = NULL;
@@ -443,10 +478,12 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 		queryDesc->dest = pgv_nplusone_run(&frame->watch, queryDesc,
 										   &frame->statement, count != 0);
 	pgv_measure_begin(measure);
+	frame->running = measure;
 	*measuring = true;
 	call_run(PGV_RUN_PASS);
 	pgv_measure_end(measure, &frame->usage);
 	*measuring = false;
+	frame->running = NULL;
 	frame->rows += queryDesc->estate->es_processed;
 	frame->leftover = true;
 	if (!frame->watch.watched)
@@ -540,6 +577,8 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	}
 	frame = pgv_frame_of(queryDesc);
 	pgv_measure_begin(&measure);
+	if (frame != NULL)
+		frame->running = &measure;
 	level++;
 	PG_TRY();
 	{
@@ -557,6 +596,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	level--;
 	if (frame == NULL)
 		return;
+	frame->running = NULL;
 	pgv_measure_end(&measure, &frame->usage);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
@@ -645,9 +685,9 @@ static void
 utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 			   PGV_UTILITY_ARGS)
 {
-	PgvMeasure	measure;
-
-	pgv_measure_begin(&measure);
+	self->counted = ref;
+	self->usage = usage;
+	pgv_measure_begin(&self->measure);
 	level++;
 	utility = self;
 	PG_TRY();
@@ -660,7 +700,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 		utility = self->outer;
 		if (ref != NULL)
 		{
-			pgv_measure_end(&measure, usage);
+			pgv_measure_end(&self->measure, usage);
 			count_execution(ref, usage, 0, outcome_of_error());
 		}
 		arrival.at = 0;
@@ -669,7 +709,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	PG_END_TRY();
 	level--;
 	utility = self->outer;
-	pgv_measure_end(&measure, usage);
+	pgv_measure_end(&self->measure, usage);
 }
 
 static void

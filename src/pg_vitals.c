@@ -7,6 +7,8 @@
  */
 #include "compat.h"
 
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
@@ -45,11 +47,26 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
 }
 
+/*
+ * Has the server been shut down, not stopped at once?  An immediate stop kills
+ * the children with whatever locks they hold, and exits with 0 all the same;
+ * the control file tells.
+ */
+static bool
+was_shut_down(void)
+{
+	bool		sound;
+	ControlFileData *control = get_controlfile(DataDir, &sound);
+
+	return sound && (control->state == DB_SHUTDOWNED ||
+					 control->state == DB_SHUTDOWNED_IN_RECOVERY);
+}
+
 /* The postmaster ends, after all its children: keep the statistics. */
 static void
 write_at_exit(int code, Datum arg)
 {
-	if (code != 0)
+	if (code != 0 || !was_shut_down())
 		return;
 	pgv_pending_collect();
 	pgv_persist_write();

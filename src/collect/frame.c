@@ -96,6 +96,7 @@ pgv_frame_open(QueryDesc *query)
 	if (unlikely(frame == NULL))
 		return NULL;
 	frame->query = query;
+	frame->running = NULL;
 	frame->counted = false;
 	frame->published = false;
 	frame->leftover = false;
@@ -243,4 +244,18 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 	frame->leftover = false;
 	frame->rows = 0;
 	pgv_usage_clear(&frame->usage);
+}
+
+void
+pgv_frames_terminated(void)
+{
+	for (PgvFrame *frame = open_frames; frame != NULL; frame = frame->next)
+	{
+		if (frame->query == NULL || frame->running == NULL)
+			continue;
+		pgv_measure_end(frame->running, &frame->usage);
+		frame->leftover = true;
+		pgv_frame_publish(frame, NULL, PGV_OUTCOME_FAILED);
+		frame->query = NULL;
+	}
 }

@@ -29,6 +29,7 @@ typedef struct PgvFrame
 	bool		counted;		/* goes into the statements */
 	bool		published;		/* its call has been counted */
 	bool		leftover;		/* something to add since */
+	const struct PgvMeasure *running;	/* while it runs; on the C stack */
 	PgvStatementRef statement;
 	PgvUsage	usage;			/* since it was last published */
 	uint64		rows;			/* likewise */
@@ -63,6 +64,12 @@ extern void pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage);
  */
 extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
 							  PgvOutcome outcome);
+
+/*
+ * The backend is being terminated, which no PG_TRY sees: count what runs as
+ * failed.  Raises nothing.
+ */
+extern void pgv_frames_terminated(void);
 
 /* The time of day of the last pgv_measure_end. */
 extern TimestampTz pgv_measured_at(void);

@@ -26,6 +26,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -216,7 +217,9 @@ pgv_link_text(StringInfo buf, const PgvLinkColumns *link)
 	if (!append_column(buf, from_child ? link->child_relid : link->parent_relid,
 					   from_child ? link->child_attno : link->parent_attno))
 		goto gone;
-	appendStringInfoString(buf, " \xE2\x86\x92 ");	/* an arrow, in UTF-8 */
+	/* an arrow, where the database can write one */
+	appendStringInfoString(buf, GetDatabaseEncoding() == PG_UTF8 ?
+						   " \xE2\x86\x92 " : " -> ");
 	if (!append_column(buf, from_child ? link->parent_relid : link->child_relid,
 					   from_child ? link->parent_attno : link->child_attno))
 		goto gone;

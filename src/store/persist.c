@@ -18,6 +18,7 @@
  */
 #include "compat.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mb/pg_wchar.h"
@@ -47,6 +48,7 @@ typedef struct PgvFileHead
 	uint64		magic;
 	uint32		format;
 	uint32		zero;
+	uint64		place;			/* see this_place */
 	TimestampTz reset_time;
 } PgvFileHead;
 
@@ -90,6 +92,8 @@ typedef struct PgvReader
 	Size		ntexts;
 	uint64		entries;
 	uint64		left_out;
+	TimestampTz reset_time;
+	bool		foreign;		/* it came with a copy of a data directory */
 } PgvReader;
 
 static PgvSharedPersist *shared = NULL;
@@ -114,6 +118,18 @@ TimestampTz
 pgv_persist_last(void)
 {
 	return (TimestampTz) pg_atomic_read_u64(&shared->last);
+}
+
+/*
+ * What tells this data directory from a copy of it: a standby made from a
+ * backup is another server, and what the primary did is not its work.
+ */
+static uint64
+this_place(void)
+{
+	struct stat st;
+
+	return stat("PG_VERSION", &st) == 0 ? (uint64) st.st_ino : 0;
 }
 
 /* ----- writing ----- */
@@ -221,7 +237,7 @@ put_all(PgvWriter *w)
 {
 	const PgvKind *const *kinds;
 	int			n = pgv_store_kinds(&kinds);
-	PgvFileHead head = {PGV_MAGIC, PGV_FORMAT, 0, pgv_store_reset_time()};
+	PgvFileHead head = {PGV_MAGIC, PGV_FORMAT, 0, this_place(), pgv_store_reset_time()};
 
 	INIT_CRC32C(w->crc);
 	put(w, &head, sizeof(head));
@@ -340,7 +356,8 @@ is_sound(PgvReader *r)
 	if (!EQ_CRC32C(crc, stored) || head.magic != PGV_MAGIC ||
 		head.format != PGV_FORMAT)
 		return false;
-	pgv_store_set_reset_time(head.reset_time);
+	r->foreign = head.place != this_place();
+	r->reset_time = head.reset_time;
 	return true;
 }
 
@@ -522,13 +539,20 @@ pgv_persist_read(void)
 	r.data = read_file(&r.len);
 	if (r.data != NULL)
 	{
-		bool		sound = is_sound(&r) && walk_records(&r, false);
+		bool		sound = is_sound(&r) && !r.foreign && walk_records(&r, false);
 
 		if (sound && r.ntexts > 0)
 			qsort(r.texts, r.ntexts, sizeof(char *), compare_texts);
 		if (sound)
+		{
+			pgv_store_set_reset_time(r.reset_time);
 			walk_records(&r, true);
-		if (!sound)
+		}
+		if (r.foreign)
+			ereport(LOG,
+					(errmsg("ignoring statistics file \"%s\" of the server this one was copied from",
+							PGV_PERSIST_FILE)));
+		else if (!sound)
 			ereport(LOG,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("ignoring invalid statistics file \"%s\"", PGV_PERSIST_FILE)));

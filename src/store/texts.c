@@ -25,6 +25,7 @@
  */
 #include "compat.h"
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "port/atomics.h"
 #include "storage/ipc.h"
@@ -338,16 +339,58 @@ pgv_texts_copy_raw(uint64 id, int *text_len, int *encoding)
 	}
 }
 
+/*
+ * Convert as much as can be; what cannot becomes a question mark.  A text of
+ * a database with another encoding is shown, not a reason to fail.
+ */
+static char *
+convert(const char *text, int len, int encoding, Oid proc)
+{
+	int			to = GetDatabaseEncoding();
+	int			room = len * MAX_CONVERSION_GROWTH + 1;
+	char	   *out = palloc(room);
+	int			done = 0;
+	int			written = 0;
+
+	while (done < len)
+	{
+		int			n = 0;
+
+		if (OidIsValid(proc))
+			n = pg_do_encoding_conversion_buf(proc, encoding, to,
+											  (unsigned char *) unconstify(char *, text + done),
+											  len - done,
+											  (unsigned char *) out + written,
+											  room - written, true);
+		written += n > 0 ? strlen(out + written) : 0;
+		done += n;
+		if (done >= len)
+			break;
+		/* one character, or byte, that has no equivalent */
+		n = OidIsValid(proc) ? pg_encoding_mblen(encoding, text + done) : 1;
+		out[written++] = n == 1 && !IS_HIGHBIT_SET(text[done]) ? text[done] : '?';
+		done += Max(n, 1);
+	}
+	out[written] = '\0';
+	return out;
+}
+
 char *
 pgv_texts_copy(uint64 id)
 {
 	int			len;
 	int			encoding;
+	int			to = GetDatabaseEncoding();
 	char	   *copy = pgv_texts_copy_raw(id, &len, &encoding);
 
-	if (copy == NULL)
-		return NULL;
-	return pg_any_to_server(copy, len, encoding);
+	if (copy == NULL || to == PG_SQL_ASCII)
+		return copy;
+	if ((encoding == to || encoding == PG_SQL_ASCII) &&
+		pg_verify_mbstr(to, copy, len, true))
+		return copy;
+	if (encoding == to || encoding == PG_SQL_ASCII)
+		return convert(copy, len, encoding, InvalidOid);
+	return convert(copy, len, encoding, FindDefaultConversionProc(encoding, to));
 }
 
 void

@@ -53,8 +53,9 @@ extern void pgv_texts_release(uint64 id);
 
 /*
  * A palloc'd, NUL-terminated copy of a text in the encoding of the present
- * database, or NULL where there is none.  May raise out of memory and
- * conversion errors; holds no lock while it allocates.
+ * database, or NULL where there is none; a character that has no equivalent
+ * there becomes a question mark.  Needs a transaction.  May raise out of
+ * memory; holds no lock while it allocates.
  */
 extern char *pgv_texts_copy(uint64 id);
 
