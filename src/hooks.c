@@ -65,6 +65,7 @@ static PgvUtility *utility = NULL;
 static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz last_end = 0;	/* of its last one */
 static bool more_sent = false;	/* was there more to read at that end? */
+static bool in_block = false;	/* between the client's BEGIN and its end */
 
 /* ----- what the client is doing ----- */
 
@@ -81,6 +82,8 @@ note_arrival(void)
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
 	arrival.queued = more_sent;
+	/* outside a block, an earlier Execute of the transaction had no Sync */
+	arrival.pipelined = !in_block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
 	if (last_end != 0 && arrival.at > last_end)
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
 }
@@ -109,10 +112,12 @@ at_transaction_end(XactEvent event, void *arg)
 			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 				last_end = Max(last_end, GetCurrentTransactionStopTimestamp());
 			arrival.at = 0;
+			in_block = false;
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			arrival.at = 0;
+			in_block = false;
 			break;
 		default:
 			break;
@@ -663,6 +668,11 @@ tell_detector(Node *parsetree)
 				pgv_nplusone_forget();
 			break;
 		case T_TransactionStmt:
+			if (((TransactionStmt *) parsetree)->kind == TRANS_STMT_BEGIN ||
+				((TransactionStmt *) parsetree)->kind == TRANS_STMT_START)
+				in_block = true;
+			pgv_nplusone_interrupt(false);
+			break;
 		case T_FetchStmt:
 		case T_DeclareCursorStmt:
 		case T_ClosePortalStmt:

@@ -641,7 +641,9 @@ count_repeat(PgvBurst *b, const PgvArrival *arrival)
 	b->repeats++;
 	b->last_serial = next_serial++;
 	b->last = arrival->at;
-	if (b->repeats > 1 && arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS)
+	if (b->repeats > 1 &&
+		(arrival->pipelined ||
+		 (arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS)))
 		b->pipelined++;
 	b->tally.repeats++;
 	b->tally.wait_ms += arrival->wait_ms;

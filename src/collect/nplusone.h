@@ -28,6 +28,7 @@ typedef struct PgvArrival
 	double		wait_ms;		/* since the end of the one before it */
 	double		plan_ms;		/* planning it took since then */
 	bool		queued;			/* it may have come before that end */
+	bool		pipelined;		/* it came before the client asked for an answer */
 } PgvArrival;
 
 #define PGV_WATCH_CREDITS 4
