@@ -18,6 +18,10 @@ INSERT INTO book SELECT g, 11 * (1 + g % 9), 'code' || 1 + g % 9, g * 1.25, g % 
 INSERT INTO tag SELECT g, 'tag ' || g FROM generate_series(1, 6) AS g;
 INSERT INTO book_tag SELECT 1 + g % 40, 1 + g % 6 FROM generate_series(1, 120) AS g;
 INSERT INTO stock SELECT s, b, s * b FROM generate_series(1, 2) AS s, generate_series(1, 40) AS b;
+CREATE TABLE event (author_id bigint REFERENCES author, n int);
+INSERT INTO event SELECT 11 * (1 + g % 9), g FROM generate_series(1, 9000) AS g;
+CREATE INDEX ON event (author_id, n);
+VACUUM ANALYZE event;
 CREATE VIEW new_book AS SELECT * FROM book WHERE state = 'new';
 
 -- A case: the list, and the child with %1$L for its first column, %2$L for the
@@ -50,6 +54,7 @@ INSERT INTO cases VALUES
 	 'SELECT b.id FROM author a JOIN book b ON b.author_id = a.id WHERE a.slug = %1$L ORDER BY b.id LIMIT 2', '%s, 2'),
 	('count', 'SELECT id FROM author', 'SELECT count(*) FROM book WHERE author_id = %1$L', '%s'),
 	('max', 'SELECT id FROM author', 'SELECT max(price) FROM book WHERE author_id = %1$L', '%s'),
+	('max from an index', 'SELECT id FROM author', 'SELECT max(n) FROM event WHERE author_id = %1$L', '%s'),
 	('aggregate of a rare name', 'SELECT id FROM author', 'SELECT stddev_pop(price), regr_count(id, shop) FROM book WHERE author_id = %1$L', '%s'),
 	('group by', 'SELECT id FROM author', 'SELECT state, sum(price) FROM book WHERE author_id = %1$L GROUP BY state', '%s'),
 	('distinct', 'SELECT id FROM author', 'SELECT DISTINCT state FROM book WHERE author_id = %1$L', '%s'),

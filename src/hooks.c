@@ -86,6 +86,7 @@ note_arrival(void)
 	arrival.pipelined = !in_block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
 	if (last_end != 0 && arrival.at > last_end)
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
+	pgv_nplusone_pause(&arrival);
 }
 
 /* Its statement is done. */

@@ -23,6 +23,13 @@
  *	 - there is no parent, but at least PGV_RUN_MIN different point lookups
  *	   followed each other in one transaction (likely).
  *
+ * On a backend shared by many clients, a list and lookups that others make of
+ * its rows look much the same.  What tells is what lies between the repeats:
+ * pauses, and statements that belong to no loop and come with new parameters
+ * each time (whose session is it?).  Where most repeats have such signs
+ * between them and no transaction holds them together, only proven columns
+ * and rows strictly in order make a finding.
+ *
  * A run of identical statements with identical results, and no write to their
  * tables between, is a duplicate.
  *
@@ -59,6 +66,9 @@
 #define PGV_BURST_VALUES 64
 #define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
 #define PGV_DUPLICATE_GAP_MS 60.0
+#define PGV_PAUSE_SHARE 50		/* part of max_gap that is a pause: 5 ms */
+#define PGV_STRAYS 16
+#define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
 #define PGV_MESSAGE_TEXT 300	/* bytes of a statement in a message */
 
 #define PGV_RUN_GROUP UINT64CONST(0x8000000000000000)
@@ -106,6 +116,9 @@ typedef struct PgvBurst
 	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
 	bool		compound;		/* more than one value comes from the row */
+	int			loose;			/* steps with a sign of another request between */
+	uint64		breaks;			/* clock of such signs at the last credit */
+	uint32		lxid;			/* transaction block of all repeats; 0: none */
 	bool		finding;
 	bool		reported;
 	PgvConfidence confidence;
@@ -140,6 +153,10 @@ typedef struct PgvSame
 	uint64		rows;
 	int64		count;			/* executions, the first included */
 	int64		slow;			/* gaps too long for a burst */
+	int64		loose;			/* steps with a sign of another request between */
+	uint64		breaks;			/* clocks of such signs, at the last time */
+	uint64		requests;
+	uint32		lxid;			/* transaction block; 0: none */
 	bool		reported;
 	PgvTally	tally;
 } PgvSame;
@@ -183,7 +200,63 @@ static uint64 all_written = 0;	/* clock of the last write to who knows what */
 static Oid	last_userid = InvalidOid;
 static char last_application[NAMEDATALEN];
 static uint64 last_generation = 0;	/* of the statistics: a reset ends it */
+static uint64 breaks = 0;		/* clock: signs of another request */
+static uint64 requests = 0;		/* clock: such signs but for pauses */
+static double floor_ms = 0;		/* about the least wait of this client */
+static struct
+{
+	uint64		fingerprint;
+	uint64		key;			/* with the parameters */
+}			strays[PGV_STRAYS];
+static int	next_stray = 0;
 static bool anything = false;	/* is there something to forget? */
+
+/* ----- signs of another request ----- */
+
+static uint32
+block_lxid(void)
+{
+	return IsTransactionBlock() ? PGV_LXID() : 0;
+}
+
+/*
+ * A pause: the client thought for longer than it takes there and back.  A
+ * loop may do that as well, but then it does not look like anything else.
+ */
+void
+pgv_nplusone_pause(const PgvArrival *arrival)
+{
+	if (arrival->wait_ms <= 0)
+		return;
+	if (arrival->wait_ms > (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * floor_ms)
+		breaks++;
+	floor_ms = Min(Min(floor_ms * 1.05 + 0.01, arrival->wait_ms), 1.0);
+}
+
+/*
+ * A statement that belongs to no burst: where it came before with other
+ * parameters, somebody else's request begins (whose session is it, which
+ * page).
+ */
+static void
+note_stray(uint64 fingerprint, uint64 key)
+{
+	for (int i = 0; i < PGV_STRAYS; i++)
+	{
+		if (strays[i].fingerprint != fingerprint)
+			continue;
+		if (strays[i].key != key)
+		{
+			breaks++;
+			requests++;
+		}
+		strays[i].key = key;
+		return;
+	}
+	strays[next_stray].fingerprint = fingerprint;
+	strays[next_stray].key = key;
+	next_stray = (next_stray + 1) % PGV_STRAYS;
+}
 
 /* ----- sessions ----- */
 
@@ -197,6 +270,7 @@ pgv_nplusone_forget(void)
 		memset(bursts, 0, PGV_BURSTS * sizeof(PgvBurst));
 	memset(seen, 0, sizeof(seen));
 	memset(sames, 0, sizeof(sames));
+	memset(strays, 0, sizeof(strays));
 	run_fingerprint = 0;
 	anything = false;
 }
@@ -638,6 +712,15 @@ touch_row(PgvBurst *b, const PgvResult *r, int row)
 static void
 count_repeat(PgvBurst *b, const PgvArrival *arrival)
 {
+	if (b->repeats == 0)
+		b->lxid = block_lxid();
+	else
+	{
+		b->loose += (b->breaks != breaks);
+		if (b->lxid != block_lxid())
+			b->lxid = 0;
+	}
+	b->breaks = breaks;
 	b->repeats++;
 	b->last_serial = next_serial++;
 	b->last = arrival->at;
@@ -840,11 +923,27 @@ is_walk(const PgvBurst *b)
 	return false;
 }
 
+/*
+ * Where there are signs of other requests between most repeats, these may be
+ * other people's: then only rows strictly in order make a walk.
+ */
+static bool
+is_strict_walk(const PgvBurst *b)
+{
+	int			steps = b->ascending + b->descending;
+	int			wrong = Min(b->ascending, b->descending);
+
+	if (b->fanout < PGV_DISTURBED_MIN || wrong * 10 > (b->fanout < 10 ? 0 : steps))
+		return false;
+	return is_walk(b);
+}
+
 /* Is the burst a finding?  Sets its confidence. */
 static bool
 is_finding(PgvBurst *b)
 {
 	int			min = pgv_n_plus_one_min_repeats;
+	bool		disturbed;
 
 	if (b->pipelined * 5 >= (b->repeats - 1) * 4)
 		return false;
@@ -857,6 +956,16 @@ is_finding(PgvBurst *b)
 	if (b->fanout < min || (b->other_varies && b->distinct == 1))
 		return false;
 	b->confidence = b->link.type >= PGV_LINK_SAME ? PGV_PROVEN : PGV_LIKELY;
+	disturbed = (b->lxid == 0 && b->loose * 2 > b->repeats - 1);
+	if (b->root != 0 && disturbed)
+	{
+		/* rows of several results add up only along a finding */
+		PgvBurst   *root = burst_by_serial(b->root);
+
+		return root != NULL && root->finding && b->confidence == PGV_PROVEN;
+	}
+	if (disturbed)
+		return b->confidence == PGV_PROVEN && is_strict_walk(b);
 	return b->confidence == PGV_PROVEN || is_walk(b);
 }
 
@@ -1078,6 +1187,19 @@ note_first(PgvSeen *s, const PgvWatch *watch, const PgvUsage *usage, uint64 rows
 	s->read = usage->any_buffers ? usage->buffers.shared_blks_read : 0;
 }
 
+/*
+ * A duplicate is one request's: it does not go on in another transaction
+ * block, nor, once reported, behind a sign of another request.
+ */
+static bool
+is_another_request(const PgvSame *s)
+{
+	if (s->serial == 0)
+		return false;
+	return s->lxid != block_lxid() ||
+		(s->lxid == 0 && s->reported && s->requests != requests);
+}
+
 static void
 start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
@@ -1086,8 +1208,11 @@ start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	PgvSame    *s = &sames[i];
 
 	watch->same = i;
+	if (watch->ncredits == 0 ||
+		bursts[watch->credits[0].burst].parent_fingerprint == 0)
+		note_stray(ref->fingerprint, key);
 	if (seen[i].key != key || !is_alive(seen[i].last, &watch->arrival) ||
-		written_since(query, seen[i].clock))
+		written_since(query, seen[i].clock) || is_another_request(s))
 	{
 		seen[i].key = key;
 		seen[i].clock = write_clock;
@@ -1096,7 +1221,14 @@ start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		return;
 	}
 	if (s->serial == 0)
+	{
 		begin_same(s, &seen[i], ref->fingerprint);
+		s->lxid = block_lxid();
+	}
+	else if (s->breaks != breaks)
+		s->loose++;
+	s->breaks = breaks;
+	s->requests = requests;
 	if (watch->arrival.at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
 		s->slow++;
 	s->count++;
@@ -1201,7 +1333,8 @@ end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		seen[watch->same].key = 0;
 		return;
 	}
-	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count)
+	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count ||
+		(s->lxid == 0 && s->loose * 2 >= s->count - 1))
 		return;
 	made = !s->reported;
 	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
@@ -1295,7 +1428,9 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	if (!child)
 		return;
 	attribute(watch, query, ref);
-	if (watch->ncredits > 0)
+	/* a run without a parent is no loop that rows could add up along */
+	if (watch->ncredits > 0 &&
+		bursts[watch->credits[0].burst].parent_fingerprint != 0)
 		watch->capture.burst = watch->credits[0].serial;
 	if (reads_tables(query))
 		start_same(watch, query, ref);

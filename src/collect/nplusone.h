@@ -97,6 +97,9 @@ extern void pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query,
 /* The statement writes to tables. */
 extern void pgv_nplusone_wrote(QueryDesc *query);
 
+/* A message of the client has come: did it take its time? */
+extern void pgv_nplusone_pause(const PgvArrival *arrival);
+
 /* Another statement of the client: whatever ran uninterrupted is over. */
 extern void pgv_nplusone_interrupt(bool may_write);
 

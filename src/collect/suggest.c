@@ -293,6 +293,20 @@ ends_with_name(const char *sql, const char *p, const char *name)
 	return (p == sql || !is_word(p[-1])) && pg_strncasecmp(p, name, len) == 0;
 }
 
+/* How often does the parameter that is written at "param" occur? */
+static int
+uses_parameter(const char *sql, const char *param, int len)
+{
+	int			n = 0;
+
+	for (const char *p = strchr(sql, '$'); p != NULL; p = strchr(p + 1, '$'))
+	{
+		if (strncmp(p, param, len) == 0 && !is_word(p[len]))
+			n++;
+	}
+	return n;
+}
+
 /*
  * Find "name = $n" (a cast may follow), once.  Gives where "$n" begins and
  * ends, or returns false.
@@ -301,6 +315,8 @@ static bool
 find_equality(const char *sql, const char *name, int *start, int *end)
 {
 	int			found = 0;
+
+	*start = *end = 0;
 
 	for (const char *p = strchr(sql, '$'); p != NULL; p = strchr(p + 1, '$'))
 	{
@@ -320,7 +336,8 @@ find_equality(const char *sql, const char *name, int *start, int *end)
 			;
 		*end = q - sql;
 	}
-	return found == 1 && strncmp(sql + *end, "::", 2) != 0;
+	return found == 1 && strncmp(sql + *end, "::", 2) != 0 &&
+		uses_parameter(sql, sql + *start, *end - *start) == 1;
 }
 
 /* Is the column by itself a key, so that a LIMIT beside it does nothing? */
@@ -365,7 +382,15 @@ without_limit(const char *sql)
 		i--;
 		if (i > 0 && copy[i - 1] == ' ' && pg_strncasecmp(copy + i, "limit ", 6) == 0)
 		{
-			copy[i - 1] = '\0';
+			const char *lock = NULL;
+
+			/* a locking clause behind it stays */
+			for (int j = i; lock == NULL && j < len; j++)
+			{
+				if (pg_strncasecmp(copy + j, " for ", 5) == 0)
+					lock = sql + j;
+			}
+			strcpy(copy + i - 1, lock != NULL ? lock : "");
 			return copy;
 		}
 	}
@@ -437,8 +462,8 @@ pgv_suggest_batch(StringInfo buf, const char *child, const PlannedStmt *stmt,
 {
 	char	   *column = get_attname(link->child_relid, link->child_attno, true);
 	char	   *sql;
-	int			start;
-	int			end;
+	int			start = 0;
+	int			end = 0;
 
 	if (child == NULL || column == NULL || !alone)
 		goto words;
@@ -447,7 +472,8 @@ pgv_suggest_batch(StringInfo buf, const char *child, const PlannedStmt *stmt,
 	if (pg_strncasecmp(sql, "select ", 7) != 0 ||
 		!find_equality(sql, column, &start, &end))
 		goto words;
-	if (has_word(sql + 7, breaks_any) || combines_rows(stmt->planTree))
+	if (has_word(sql + 7, breaks_any) || combines_rows(stmt->planTree) ||
+		stmt->subplans != NIL)
 		append_lateral(buf, sql, start, end, link);
 	else
 		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",

@@ -523,6 +523,8 @@ pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates)
 	walk.n = 0;
 	walk.nodes = 0;
 	walk_plan(&walk, query->plannedstmt->planTree);
+	/* subqueries and CTEs that were not pulled up */
+	walk_plans(&walk, query->plannedstmt->subplans);
 	return walk.n;
 }
 
