@@ -75,6 +75,8 @@ close_frame(void *arg)
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_DONE);
 		frame->query = NULL;
 	}
+	if (frame->watch.watched)
+		pgv_capture_release(&frame->watch.capture);
 	while (*link != NULL && *link != frame)
 		link = &(*link)->next;
 	if (*link == frame)

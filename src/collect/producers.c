@@ -592,11 +592,16 @@ pgv_capture_end(PgvCapture *capture, TimestampTz now)
 	}
 	if (capture->rows == 1 && capture->shape.ncolumns > 0 && !capture->growing)
 		keep_single(capture, now);
-	if (capture->holds_text && !capture->growing)
-	{
+	if (!capture->growing)
+		pgv_capture_release(capture);
+}
+
+void
+pgv_capture_release(PgvCapture *capture)
+{
+	if (capture->holds_text)
 		pgv_texts_release(capture->fingerprint);
-		capture->holds_text = false;
-	}
+	capture->holds_text = false;
 }
 
 /* ----- looking up ----- */

@@ -110,6 +110,12 @@ extern DestReceiver *pgv_capture_begin(PgvCapture *capture, DestReceiver *inner,
  */
 extern void pgv_capture_end(PgvCapture *capture, TimestampTz now);
 
+/*
+ * The execution is over, whichever way: give back what the capture still
+ * holds.  Raises nothing.
+ */
+extern void pgv_capture_release(PgvCapture *capture);
+
 /* Is anything remembered that a value could be found in? */
 extern bool pgv_producers_any(void);
 
