@@ -17,6 +17,8 @@
  */
 #include "compat.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
@@ -26,30 +28,111 @@
 #include "collect/findings.h"
 #include "store/texts.h"
 
+#define PGV_WAIT_FIRST 3		/* the first bucket of waits begins at 2^3 us */
+
 static int
 findings_limit(void)
 {
 	return Max(200, pgv_max_statements / 5);
 }
 
-static void
-add_figures(PgvFinding *into, const PgvFinding *from)
+/* ----- tallies ----- */
+
+void
+pgv_tally_clear(PgvTally *tally)
 {
-	into->bursts += from->bursts;
+	memset(tally, 0, sizeof(*tally));
+	tally->min_wait_ms = -1;
+}
+
+static void
+add_tally(PgvTally *into, const PgvTally *from)
+{
 	into->repeats += from->repeats;
-	into->max_repeats = Max(into->max_repeats, from->max_repeats);
-	into->distinct = Max(into->distinct, from->distinct);
 	into->rows += from->rows;
 	into->blocks_hit += from->blocks_hit;
 	into->blocks_read += from->blocks_read;
 	into->exec_ms += from->exec_ms;
 	into->plan_ms += from->plan_ms;
 	into->wait_ms += from->wait_ms;
+	into->lock_ms += from->lock_ms;
 	if (from->min_wait_ms >= 0 &&
 		(into->min_wait_ms < 0 || from->min_wait_ms < into->min_wait_ms))
 		into->min_wait_ms = from->min_wait_ms;
+}
+
+/* Two buckets an octave, from 2^PGV_WAIT_FIRST us on: the exponent tells. */
+static int
+wait_bucket(double ms)
+{
+	int			exponent;
+	double		mantissa = frexp(ms * 1000.0, &exponent);
+	int			bucket = (exponent - 1 - PGV_WAIT_FIRST) * 2 + (mantissa >= M_SQRT1_2);
+
+	return Min(Max(bucket, 0), PGV_WAIT_BUCKETS - 1);
+}
+
+void
+pgv_tally_repeat(PgvTally *tally, double wait_ms, double plan_ms)
+{
+	tally->repeats++;
+	tally->wait_ms += wait_ms;
+	tally->plan_ms += plan_ms;
+	if (tally->waits[wait_bucket(wait_ms)] < PG_UINT16_MAX)
+		tally->waits[wait_bucket(wait_ms)]++;
+	if (tally->min_wait_ms < 0 || wait_ms < tally->min_wait_ms)
+		tally->min_wait_ms = wait_ms;
+}
+
+void
+pgv_tally_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows)
+{
+	tally->exec_ms += usage->time_ms;
+	tally->rows += rows;
+	if (usage->any_buffers)
+	{
+		tally->blocks_hit += usage->buffers.shared_blks_hit;
+		tally->blocks_read += usage->buffers.shared_blks_read;
+	}
+}
+
+double
+pgv_finding_wait(const PgvFinding *finding, double q)
+{
+	uint64		total = 0;
+	uint64		seen = 0;
+
+	for (int i = 0; i < PGV_WAIT_BUCKETS; i++)
+		total += finding->waits[i];
+	for (int i = 0; i < PGV_WAIT_BUCKETS && total > 0; i++)
+	{
+		seen += finding->waits[i];
+		/* the geometric middle of the bucket, but not below the least */
+		if (seen >= ceil(q * total))
+			return Max(ldexp(i % 2 ? 1.681793 : 1.189207, PGV_WAIT_FIRST + i / 2) / 1000.0,
+					   finding->tally.min_wait_ms);
+	}
+	return -1;
+}
+
+/* ----- the kind ----- */
+
+static void
+add_figures(PgvFinding *into, const PgvFinding *from)
+{
+	add_tally(&into->tally, &from->tally);
+	for (int i = 0; i < PGV_WAIT_BUCKETS; i++)
+		into->waits[i] += from->tally.waits[i];
+	into->bursts += from->bursts;
+	into->max_repeats = Max(into->max_repeats, from->max_repeats);
+	into->distinct = Max(into->distinct, from->distinct);
+	into->in_transaction += from->in_transaction;
 	into->confidence = Max(into->confidence, from->confidence);
 	into->last_seen = Max(into->last_seen, from->last_seen);
+	into->parent_rows = from->parent_rows;
+	into->rows_touched = from->rows_touched;
+	into->order = from->order;
+	into->lineage = from->lineage;
 }
 
 static uint64
@@ -63,8 +146,10 @@ text_id(const PgvFinding *finding, uint32 which)
 			return finding->parent_fingerprint;
 		case PGV_FINDING_LINK:
 			return finding->link;
-		default:
+		case PGV_FINDING_SUGGESTION:
 			return finding->suggestion;
+		default:
+			return finding->tags;
 	}
 }
 
@@ -74,20 +159,20 @@ take_texts(PgvFinding *into, const PgvFinding *from, uint64 *surplus)
 {
 	int			n = 0;
 
-	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_SUGGESTION; which <<= 1)
+	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_TAGS; which <<= 1)
 	{
 		if (!(from->texts & which))
 			continue;
+		/* of tags the last stand, of all else the first */
 		if (into->texts & which)
-		{
-			surplus[n++] = text_id(from, which);
-			continue;
-		}
-		into->texts |= which;
-		if (which == PGV_FINDING_LINK)
+			surplus[n++] = text_id(which == PGV_FINDING_TAGS ? into : from, which);
+		if (which == PGV_FINDING_TAGS)
+			into->tags = from->tags;
+		else if (which == PGV_FINDING_LINK && !(into->texts & which))
 			into->link = from->link;
-		else if (which == PGV_FINDING_SUGGESTION)
+		else if (which == PGV_FINDING_SUGGESTION && !(into->texts & which))
 			into->suggestion = from->suggestion;
+		into->texts |= which;
 	}
 	return n;
 }
@@ -102,7 +187,7 @@ findings_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus)
 	{
 		entry->fingerprint = delta->fingerprint;
 		entry->parent_fingerprint = delta->parent_fingerprint;
-		entry->min_wait_ms = -1;
+		entry->tally.min_wait_ms = -1;
 		entry->first_seen = delta->first_seen;
 		memcpy(entry->application, delta->application, sizeof(entry->application));
 	}
@@ -115,12 +200,12 @@ findings_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus)
 }
 
 static int
-findings_texts(const void *key, const void *data, uint64 *ids)
+findings_delta_texts(const void *data, uint64 *ids)
 {
 	const PgvFinding *entry = data;
 	int			n = 0;
 
-	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_SUGGESTION; which <<= 1)
+	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_TAGS; which <<= 1)
 	{
 		if (entry->texts & which)
 			ids[n++] = text_id(entry, which);
@@ -128,12 +213,18 @@ findings_texts(const void *key, const void *data, uint64 *ids)
 	return n;
 }
 
+static int
+findings_texts(const void *key, const void *data, uint64 *ids)
+{
+	return findings_delta_texts(data, ids);
+}
+
 static void
 findings_lose_text(void *data, uint64 id)
 {
 	PgvFinding *entry = data;
 
-	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_SUGGESTION; which <<= 1)
+	for (uint32 which = PGV_FINDING_TEXT; which <= PGV_FINDING_TAGS; which <<= 1)
 	{
 		if (text_id(entry, which) == id)
 			entry->texts &= ~which;
@@ -145,7 +236,7 @@ findings_worth(const void *data)
 {
 	const PgvFinding *entry = data;
 
-	return pg_leftmost_one_pos64((uint64) Max(entry->repeats, 1)) * 3;
+	return pg_leftmost_one_pos64((uint64) Max(entry->tally.repeats, 1)) * 3;
 }
 
 static void
@@ -159,20 +250,21 @@ findings_valid(const void *key, const void *data)
 {
 	const PgvFinding *entry = data;
 
-	return entry->repeats >= 0 && entry->bursts >= 0 &&
-		((const PgvFindingKey *) key)->kind <= PGV_FINDING_DUPLICATE &&
-		entry->confidence >= PGV_LIKELY && entry->confidence <= PGV_PROVEN &&
+	return entry->tally.repeats >= 0 && entry->bursts >= 0 &&
+		((const PgvFindingKey *) key)->kind < PGV_FINDING_KINDS &&
+		entry->confidence >= PGV_SUSPECTED && entry->confidence <= PGV_PROVEN &&
 		memchr(entry->application, '\0', NAMEDATALEN) != NULL;
 }
 
 const PgvKind pgv_kind_findings = {
 	.name = "findings",
-	.version = 1,
+	.version = 2,
 	.key_size = sizeof(PgvFindingKey),
 	.entry_size = sizeof(PgvFinding),
 	.limit = findings_limit,
 	.merge = findings_merge,
 	.texts = findings_texts,
+	.delta_texts = findings_delta_texts,
 	.lose_text = findings_lose_text,
 	.worth = findings_worth,
 	.clear = findings_clear,
@@ -193,25 +285,38 @@ intern_string(const char *s)
 	return pgv_texts_intern(id, s, strlen(s), GetDatabaseEncoding()) ? id : 0;
 }
 
+/* Store one of the words, if it is there. */
+static uint64
+bring_words(PgvFinding *delta, const char *words, uint32 which)
+{
+	uint64		id = 0;
+
+	if (words != NULL && *words != '\0')
+		id = intern_string(words);
+	if (id != 0)
+		delta->texts |= which;
+	return id;
+}
+
 static void
 bring_texts(PgvFinding *delta, const PgvStatementRef *child,
-			const char *link, const char *suggestion)
+			const PgvFindingWords *words)
 {
 	if (pgv_identity_reference_text(child))
 		delta->texts |= PGV_FINDING_TEXT;
 	if (delta->parent_fingerprint != 0 &&
 		pgv_texts_reference(delta->parent_fingerprint))
 		delta->texts |= PGV_FINDING_PARENT;
-	if (link != NULL && *link != '\0' && (delta->link = intern_string(link)) != 0)
-		delta->texts |= PGV_FINDING_LINK;
-	if (suggestion != NULL && (delta->suggestion = intern_string(suggestion)) != 0)
-		delta->texts |= PGV_FINDING_SUGGESTION;
+	if (words == NULL)
+		return;
+	delta->link = bring_words(delta, words->link, PGV_FINDING_LINK);
+	delta->suggestion = bring_words(delta, words->suggestion, PGV_FINDING_SUGGESTION);
+	delta->tags = bring_words(delta, words->tags, PGV_FINDING_TAGS);
 }
 
 void
 pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
-					const PgvStatementRef *child,
-					const char *link, const char *suggestion)
+					const PgvStatementRef *child, const PgvFindingWords *words)
 {
 	PgvFindingKey key;
 	const char *application = application_name ? application_name : "";
@@ -227,18 +332,51 @@ pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
 	strlcpy(delta->application, application, NAMEDATALEN);
 	delta->first_seen = delta->last_seen = GetCurrentStatementStartTimestamp();
 	if (delta->bursts > 0)
-		bring_texts(delta, child, link, suggestion);
+		bring_texts(delta, child, words);
 	pgv_store_merge(&pgv_kind_findings, &key, delta);
 }
 
 const char *
 pgv_finding_kind_name(uint64 kind)
 {
-	return kind == PGV_FINDING_DUPLICATE ? "duplicate" : "n_plus_one";
+	static const char *const names[PGV_FINDING_KINDS] = {
+		[PGV_FINDING_N_PLUS_ONE] = "n_plus_one",
+		[PGV_FINDING_DUPLICATE] = "duplicate",
+		[PGV_FINDING_WRITE] = "n_plus_one_write",
+		[PGV_FINDING_WALK] = "recursive_walk",
+		[PGV_FINDING_SPI_LOOP] = "spi_loop",
+		[PGV_FINDING_PER_ROW] = "function_per_row",
+	};
+
+	return kind < PGV_FINDING_KINDS ? names[kind] : NULL;
 }
 
 const char *
 pgv_confidence_name(int32 confidence)
 {
-	return confidence == PGV_PROVEN ? "proven" : "likely";
+	switch (confidence)
+	{
+		case PGV_PROVEN:
+			return "proven";
+		case PGV_LIKELY:
+			return "likely";
+		default:
+			return "suspected";
+	}
+}
+
+const char *
+pgv_walk_order_name(int32 order)
+{
+	switch (order)
+	{
+		case PGV_ORDER_ASCENDING:
+			return "ascending";
+		case PGV_ORDER_DESCENDING:
+			return "descending";
+		case PGV_ORDER_MIXED:
+			return "mixed";
+		default:
+			return NULL;
+	}
 }

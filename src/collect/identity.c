@@ -32,16 +32,17 @@
 
 typedef struct PgvKnown
 {
-	uint64		id;				/* 0: free */
 	uint64		fingerprint;
 	uint64		queryid;
-	uint8		hint[2];		/* by toplevel */
 } PgvKnown;
 
+/* Ids stand together: of a statement that is not known one line is read. */
 typedef struct PgvKnownSet
 {
-	PgvKnown	ways[PGV_WAYS];
+	uint64		ids[PGV_WAYS];	/* 0: free */
+	uint8		hints[PGV_WAYS][2]; /* by toplevel */
 	uint32		next;			/* the way to replace next */
+	PgvKnown	ways[PGV_WAYS];
 } PgvKnownSet;
 
 static PgvKnownSet *known = NULL;
@@ -98,31 +99,28 @@ set_of(uint64 id)
 	return &known[(id ^ (id >> 32)) & (PGV_SETS - 1)];
 }
 
-static inline PgvKnown *
-find_known(uint64 id)
+static inline int
+find_known(const PgvKnownSet *set, uint64 id)
 {
-	PgvKnownSet *set = set_of(id);
-
 	for (int i = 0; i < PGV_WAYS; i++)
 	{
-		if (set->ways[i].id == id)
-			return &set->ways[i];
+		if (set->ids[i] == id)
+			return i;
 	}
-	return NULL;
+	return -1;
 }
 
-static PgvKnown *
-add_known(uint64 id, uint64 fingerprint, uint64 queryid)
+static int
+add_known(PgvKnownSet *set, uint64 id, uint64 fingerprint, uint64 queryid)
 {
-	PgvKnownSet *set = set_of(id);
-	PgvKnown   *k = &set->ways[set->next];
+	int			way = set->next;
 
 	set->next = (set->next + 1) % PGV_WAYS;
-	k->id = id;
-	k->fingerprint = fingerprint;
-	k->queryid = queryid;
-	k->hint[0] = k->hint[1] = 0;
-	return k;
+	set->ids[way] = id;
+	set->hints[way][0] = set->hints[way][1] = 0;
+	set->ways[way].fingerprint = fingerprint;
+	set->ways[way].queryid = queryid;
+	return way;
 }
 
 /* A buffer for the normalised form of so many bytes; false without memory. */
@@ -215,7 +213,8 @@ void
 pgv_identify(PgvStatementRef *ref)
 {
 	uint64		id = id_of(ref);
-	PgvKnown   *k;
+	PgvKnownSet *set;
+	int			way;
 
 	ref->hint = &no_hint;
 	if (unlikely(!have_known()))
@@ -223,13 +222,14 @@ pgv_identify(PgvStatementRef *ref)
 		ref->fingerprint = normalise(ref);
 		return;
 	}
-	k = find_known(id);
-	if (unlikely(k == NULL))
-		k = add_known(id, normalise(ref), ref->queryid);
-	ref->fingerprint = k->fingerprint;
+	set = set_of(id);
+	way = find_known(set, id);
+	if (unlikely(way < 0))
+		way = add_known(set, id, normalise(ref), ref->queryid);
+	ref->fingerprint = set->ways[way].fingerprint;
 	if (ref->queryid == 0)
-		ref->queryid = k->queryid;
-	ref->hint = &k->hint[ref->toplevel ? 1 : 0];
+		ref->queryid = set->ways[way].queryid;
+	ref->hint = &set->hints[way][ref->toplevel ? 1 : 0];
 }
 
 void
@@ -237,8 +237,9 @@ pgv_identity_note_utility(const char *source, int location, int length,
 						  uint64 queryid)
 {
 	PgvStatementRef ref;
+	PgvKnownSet *set;
 	uint64		id;
-	PgvKnown   *k;
+	int			way;
 
 	memset(&ref, 0, sizeof(ref));
 	ref.source = source;
@@ -247,10 +248,11 @@ pgv_identity_note_utility(const char *source, int location, int length,
 	id = id_of(&ref);
 	if (!have_known())
 		return;
-	k = find_known(id);
-	if (k == NULL)
-		k = add_known(id, normalise(&ref), queryid);
-	k->queryid = queryid;
+	set = set_of(id);
+	way = find_known(set, id);
+	if (way < 0)
+		way = add_known(set, id, normalise(&ref), queryid);
+	set->ways[way].queryid = queryid;
 }
 
 bool

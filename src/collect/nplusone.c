@@ -55,7 +55,7 @@
 #include "collect/suggest.h"
 #include "store/texts.h"
 
-#define PGV_BURSTS 64
+#define PGV_BURSTS 48
 #define PGV_SAME_SETS 16		/* power of two */
 #define PGV_SAME_WAYS 4
 #define PGV_SAMES (PGV_SAME_SETS * PGV_SAME_WAYS)
@@ -63,7 +63,7 @@
 #define PGV_CANDIDATES 24
 #define PGV_HITS 160
 #define PGV_RUN_MIN 10			/* lookups without a parent */
-#define PGV_BURST_VALUES 64
+#define PGV_BURST_VALUES 32
 #define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
 #define PGV_DUPLICATE_GAP_MS 60.0
 #define PGV_PAUSE_SHARE 50		/* part of max_gap that is a pause: 5 ms */
@@ -74,19 +74,6 @@
 #define PGV_RUN_GROUP UINT64CONST(0x8000000000000000)
 
 #define PGV_ERRCODE MAKE_SQLSTATE('V', 'T', '0', '0', '1')
-
-/* Sums of a burst since they were last reported. */
-typedef struct PgvTally
-{
-	int64		repeats;
-	int64		rows;
-	int64		hit;
-	int64		read;
-	double		exec_ms;
-	double		plan_ms;
-	double		wait_ms;
-	double		min_wait_ms;
-} PgvTally;
 
 typedef struct PgvBurst
 {
@@ -338,15 +325,6 @@ is_alive(TimestampTz last, const PgvArrival *arrival)
 	return arrival->at - last <= (int64) pgv_n_plus_one_max_gap_ms * 1000;
 }
 
-/* ----- tallies ----- */
-
-static void
-clear_tally(PgvTally *tally)
-{
-	memset(tally, 0, sizeof(*tally));
-	tally->min_wait_ms = -1;
-}
-
 /* ----- bursts ----- */
 
 /*
@@ -414,7 +392,7 @@ new_burst(uint64 fingerprint, uint64 group)
 	b->fingerprint = fingerprint;
 	b->group = group;
 	b->last_row = -1;
-	clear_tally(&b->tally);
+	pgv_tally_clear(&b->tally);
 	return b;
 }
 
@@ -719,6 +697,8 @@ count_repeat(PgvBurst *b, const PgvArrival *arrival)
 		b->loose += (b->breaks != breaks);
 		if (b->lxid != block_lxid())
 			b->lxid = 0;
+		else if (b->lxid != 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			b->tally.lock_ms += (arrival->at - b->last) / 1000.0;
 	}
 	b->breaks = breaks;
 	b->repeats++;
@@ -728,11 +708,7 @@ count_repeat(PgvBurst *b, const PgvArrival *arrival)
 		(arrival->pipelined ||
 		 (arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS)))
 		b->pipelined++;
-	b->tally.repeats++;
-	b->tally.wait_ms += arrival->wait_ms;
-	b->tally.plan_ms += arrival->plan_ms;
-	if (b->tally.min_wait_ms < 0 || arrival->wait_ms < b->tally.min_wait_ms)
-		b->tally.min_wait_ms = arrival->wait_ms;
+	pgv_tally_repeat(&b->tally, arrival->wait_ms, arrival->plan_ms);
 }
 
 static PgvBurst *
@@ -1015,39 +991,54 @@ judge(PgvWatch *watch)
 
 /* ----- reporting ----- */
 
-static void
-fill_delta(PgvFinding *delta, const PgvTally *tally)
-{
-	delta->repeats = tally->repeats;
-	delta->rows = tally->rows;
-	delta->blocks_hit = tally->hit;
-	delta->blocks_read = tally->read;
-	delta->exec_ms = tally->exec_ms;
-	delta->plan_ms = tally->plan_ms;
-	delta->wait_ms = tally->wait_ms;
-	delta->min_wait_ms = tally->min_wait_ms;
-}
-
 /* Link and advice of a burst, for its first report. */
 static void
-describe_finding(const PgvBurst *b, QueryDesc *query,
-				 StringInfo link, StringInfo suggestion)
+describe_finding(const PgvBurst *b, QueryDesc *query, PgvFindingWords *words)
 {
-	char	   *child = pgv_texts_copy(b->fingerprint);
+	StringInfoData link;
+	StringInfoData suggestion;
 
-	initStringInfo(link);
-	initStringInfo(suggestion);
-	pgv_link_text(link, &b->link);
-	pgv_suggest_batch(suggestion, child, query->plannedstmt, &b->link,
+	initStringInfo(&link);
+	initStringInfo(&suggestion);
+	pgv_link_text(&link, &b->link);
+	pgv_suggest_batch(&suggestion, pgv_texts_copy(b->fingerprint),
+					  query->plannedstmt, &b->link,
 					  !b->other_varies && !b->compound);
+	words->link = link.data;
+	words->suggestion = suggestion.data;
+	words->tags = NULL;
+}
+
+static int32
+walk_order(const PgvBurst *b)
+{
+	if (b->ascending + b->descending == 0)
+		return PGV_ORDER_NONE;
+	if (b->descending == 0)
+		return PGV_ORDER_ASCENDING;
+	return b->ascending == 0 ? PGV_ORDER_DESCENDING : PGV_ORDER_MIXED;
+}
+
+/* Rows of the results it went through, as far as they are remembered. */
+static void
+set_evidence(PgvFinding *delta, const PgvBurst *b)
+{
+	const PgvResult *r = pgv_producers_by_serial(b->result);
+
+	if (b->parent_fingerprint != 0 && r != NULL)
+	{
+		delta->parent_rows = b->sampled_rows + (int64) r->rows;
+		delta->rows_touched = b->fanout;
+	}
+	delta->order = walk_order(b);
+	delta->lineage = b->link.type;
 }
 
 static void
 report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 {
 	PgvFinding	delta;
-	StringInfoData link;
-	StringInfoData suggestion;
+	PgvFindingWords words;
 	bool		first = !b->reported;
 
 	memset(&delta, 0, sizeof(delta));
@@ -1057,16 +1048,16 @@ report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 	delta.parent_queryid = b->parent_queryid;
 	delta.confidence = b->confidence;
 	delta.bursts = first ? 1 : 0;
+	delta.in_transaction = (first && b->lxid != 0) ? 1 : 0;
 	delta.max_repeats = b->repeats;
 	delta.distinct = b->distinct;
-	fill_delta(&delta, &b->tally);
+	delta.tally = b->tally;
+	set_evidence(&delta, b);
 	if (first)
-		describe_finding(b, query, &link, &suggestion);
-	pgv_findings_report(PGV_FINDING_N_PLUS_ONE, &delta, ref,
-						first ? link.data : NULL,
-						first ? suggestion.data : NULL);
+		describe_finding(b, query, &words);
+	pgv_findings_report(PGV_FINDING_N_PLUS_ONE, &delta, ref, first ? &words : NULL);
 	b->reported = true;
-	clear_tally(&b->tally);
+	pgv_tally_clear(&b->tally);
 }
 
 /* A statement's text for a message: its beginning, or what there is to say. */
@@ -1165,14 +1156,12 @@ begin_same(PgvSame *s, const PgvSeen *first, uint64 fingerprint)
 	s->serial = next_serial++;
 	s->fingerprint = fingerprint;
 	s->count = 1;
-	clear_tally(&s->tally);
-	s->tally.repeats = 1;
+	pgv_tally_clear(&s->tally);
+	pgv_tally_repeat(&s->tally, first->wait_ms, first->plan_ms);
 	s->tally.exec_ms = first->exec_ms;
-	s->tally.plan_ms = first->plan_ms;
-	s->tally.wait_ms = s->tally.min_wait_ms = first->wait_ms;
 	s->tally.rows = first->rows;
-	s->tally.hit = first->hit;
-	s->tally.read = first->read;
+	s->tally.blocks_hit = first->hit;
+	s->tally.blocks_read = first->read;
 }
 
 /* The first time is over. */
@@ -1255,6 +1244,7 @@ static void
 report_same(PgvSame *s, const PgvStatementRef *ref)
 {
 	PgvFinding	delta;
+	PgvFindingWords words = {NULL};
 	StringInfoData suggestion;
 	int			others = reported_sames(s->fingerprint);
 
@@ -1265,14 +1255,14 @@ report_same(PgvSame *s, const PgvStatementRef *ref)
 	delta.bursts = others == 0 ? 1 : 0;
 	delta.max_repeats = s->count;
 	delta.distinct = s->reported ? others : others + 1;
-	fill_delta(&delta, &s->tally);
+	delta.tally = s->tally;
 	initStringInfo(&suggestion);
 	if (others == 0)
 		pgv_suggest_duplicate(&suggestion);
-	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, NULL,
-						others == 0 ? suggestion.data : NULL);
+	words.suggestion = suggestion.data;
+	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, &words);
 	s->reported = true;
-	clear_tally(&s->tally);
+	pgv_tally_clear(&s->tally);
 }
 
 static void
@@ -1283,19 +1273,6 @@ tell_same(const PgvSame *s)
 			 errmsg("duplicate: \"%s\" repeated " INT64_FORMAT " times with the same parameters and the same result",
 					text_for_message(s->fingerprint), s->count),
 			 errhint("Keep the result of the first time.")));
-}
-
-/* Add what the execution used to a tally. */
-static void
-add_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows)
-{
-	tally->exec_ms += usage->time_ms;
-	tally->rows += rows;
-	if (usage->any_buffers)
-	{
-		tally->hit += usage->buffers.shared_blks_hit;
-		tally->read += usage->buffers.shared_blks_read;
-	}
 }
 
 /* Is the result the one that came before?  The first was not looked at. */
@@ -1323,10 +1300,8 @@ end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		note_first(&seen[watch->same], watch, usage, rows);
 	if (watch->same_serial == 0 || s->serial != watch->same_serial)
 		return;
-	s->tally.repeats++;
-	s->tally.wait_ms += watch->arrival.wait_ms;
-	s->tally.plan_ms += watch->arrival.plan_ms;
-	add_usage(&s->tally, usage, rows);
+	pgv_tally_repeat(&s->tally, watch->arrival.wait_ms, watch->arrival.plan_ms);
+	pgv_tally_usage(&s->tally, usage, rows);
 	if (!same_result(s, &watch->capture))
 	{
 		s->serial = 0;
@@ -1499,7 +1474,7 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 			continue;
 		refresh(b, now);
 		if (complete)
-			add_usage(&b->tally, usage, rows);
+			pgv_tally_usage(&b->tally, usage, rows);
 		if (b->finding)
 			report_burst(b, query, ref);
 	}

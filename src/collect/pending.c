@@ -203,7 +203,7 @@ pgv_pending_add(const void *key, uint8 *hint)
 		i = my_slot->hand;
 		my_slot->hand = (i + 1) % PGV_PENDING_RECORDS;
 		record = record_at(my_slot, i);
-		pgv_store_merge(pending_kind, record, delta_of(record));
+		pgv_store_offer(pending_kind, record, delta_of(record));
 	}
 	record = record_at(my_slot, i);
 	memset(record, 0, record_size());

@@ -4,7 +4,7 @@
  *	  The recent results of this backend, found by the values in their rows.
  *
  * Private memory of a backend, allocated when it first sees a result of two
- * rows, about 70 kB:
+ * rows, about 60 kB:
  *
  *	 results[16]           cells of each: columns x rows of hashes
  *	+-----------------+   +---------------------------+
@@ -40,7 +40,7 @@
 #include "collect/suggest.h"
 #include "store/texts.h"
 
-#define PGV_CELLS 512			/* of one result */
+#define PGV_CELLS 384			/* of one result */
 #define PGV_HEADS 2048			/* power of two */
 #define PGV_SHAPES 64			/* power of two */
 

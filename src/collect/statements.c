@@ -28,6 +28,8 @@
 #include "collect/statements.h"
 #include "store/texts.h"
 
+#define PGV_NEGLIGIBLE_MS 10.0	/* that one execution may have taken */
+
 /* ----- adding ----- */
 
 /*
@@ -245,6 +247,17 @@ statements_texts(const void *key, const void *entry, uint64 *ids)
 	return 1;
 }
 
+static int
+statements_delta_texts(const void *data, uint64 *ids)
+{
+	const PgvStatementDelta *delta = data;
+
+	if (!delta->counters.has_text)
+		return 0;
+	ids[0] = delta->fingerprint;
+	return 1;
+}
+
 static void
 statements_lose_text(void *entry, uint64 id)
 {
@@ -260,6 +273,15 @@ statements_worth(const void *data)
 	int			ms = pg_leftmost_one_pos64((uint64) Max(Min(c->exec.total, 1e15), 1));
 
 	return Min(UINT8_MAX, calls * 3 + ms * 6);
+}
+
+static bool
+statements_negligible(const void *data)
+{
+	const PgvStatementCounters *c = &((const PgvStatementDelta *) data)->counters;
+
+	return c->calls <= 1 && c->plans <= 1 && c->failures == 0 &&
+		c->exec.total + c->plan.total < PGV_NEGLIGIBLE_MS;
 }
 
 static void
@@ -369,8 +391,10 @@ const PgvKind pgv_kind_statements = {
 	.limit = statements_limit,
 	.merge = statements_merge,
 	.texts = statements_texts,
+	.delta_texts = statements_delta_texts,
 	.lose_text = statements_lose_text,
 	.worth = statements_worth,
+	.negligible = statements_negligible,
 	.residual_key = statements_residual_key,
 	.is_residual = pgv_statements_is_residual,
 	.absorb = statements_absorb,

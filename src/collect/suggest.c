@@ -143,6 +143,23 @@ find_link(Oid child, AttrNumber child_att, Oid parent, AttrNumber parent_att)
 	return PGV_LINK_NONE;
 }
 
+const char *
+pgv_link_type_name(int32 type)
+{
+	switch (type)
+	{
+		case PGV_LINK_SAME:
+			return "same column";
+		case PGV_LINK_CHILD_REFERENCES:
+		case PGV_LINK_PARENT_REFERENCES:
+			return "foreign key";
+		case PGV_LINK_SHARED:
+			return "both reference one column";
+		default:
+			return NULL;
+	}
+}
+
 PgvLinkType
 pgv_link_type(Oid child_relid, AttrNumber child_attno,
 			  Oid parent_relid, AttrNumber parent_attno)

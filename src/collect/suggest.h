@@ -48,6 +48,9 @@ extern PgvLinkType pgv_link_type(Oid child_relid, AttrNumber child_attno,
  */
 extern bool pgv_is_key_column(Oid relid, AttrNumber attno);
 
+/* The name of a type of link for evidence; NULL for one that proves nothing. */
+extern const char *pgv_link_type_name(int32 type);
+
 /* "posts.author_id → authors.id"; empty for PGV_LINK_NONE.  As above. */
 extern void pgv_link_text(StringInfo buf, const PgvLinkColumns *link);
 

@@ -8,6 +8,7 @@ CREATE FUNCTION _n_plus_one(
 	OUT kind text,
 	OUT confidence text,
 	OUT application_name text,
+	OUT tags jsonb,
 	OUT queryid bigint,
 	OUT fingerprint bigint,
 	OUT query text,
@@ -23,12 +24,15 @@ CREATE FUNCTION _n_plus_one(
 	OUT exec_time double precision,
 	OUT plan_time double precision,
 	OUT wait_time double precision,
+	OUT p10_wait_time double precision,
+	OUT lock_time double precision,
 	OUT rows bigint,
 	OUT shared_blks_hit bigint,
 	OUT shared_blks_read bigint,
 	OUT wasted_time_low double precision,
 	OUT wasted_time_high double precision,
 	OUT suggestion text,
+	OUT evidence jsonb,
 	OUT first_seen timestamptz,
 	OUT last_seen timestamptz)
 RETURNS SETOF record
@@ -45,6 +49,7 @@ SELECT
 	d.datname,
 	r.rolname AS username,
 	f.application_name,
+	f.tags,
 	f.queryid,
 	f.fingerprint,
 	f.query,
@@ -60,30 +65,36 @@ SELECT
 	f.exec_time,
 	f.plan_time,
 	f.wait_time,
+	f.p10_wait_time,
+	f.lock_time,
 	f.rows,
 	f.shared_blks_hit,
 	f.shared_blks_read,
 	f.wasted_time_low,
 	f.wasted_time_high,
 	f.suggestion,
+	f.evidence,
 	f.first_seen,
 	f.last_seen
 FROM _n_plus_one() AS f
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = f.userid
-LEFT JOIN pg_catalog.pg_database AS d ON d.oid = f.dbid;
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid = f.dbid
+WHERE f.confidence OPERATOR(pg_catalog.<>) 'suspected';
 
 COMMENT ON VIEW n_plus_one IS
 'Statements repeated where one would do: one row per database, role, application, kind, repeated statement and parent. Times are in ms. Findings of other roles are shown to members of pg_read_all_stats only.';
 COMMENT ON COLUMN n_plus_one.kind IS
-'n_plus_one (repeated for the rows of a parent) or duplicate (repeated with the same parameters and the same result)';
+'n_plus_one (repeated for the rows of a parent), n_plus_one_write (rows written one by one), duplicate (repeated with the same parameters and the same result), recursive_walk (repeated with a value of its own previous result), spi_loop (repeated by a function, for the rows of its query or in a loop of its own) or function_per_row (repeated by a function or trigger that was called for each row)';
 COMMENT ON COLUMN n_plus_one.confidence IS
-'proven (the columns are one or linked by foreign keys; a duplicates results were compared) or likely (the values agree, in order or nearly all of them; or many different lookups in one transaction)';
+'proven (the columns are one or linked by foreign keys; the results of a duplicate were compared; a nested statement was seen running), likely (the values agree, in order or nearly all of them; or many different lookups or writes in one transaction) or suspected (nothing but the repeats speaks for it)';
 COMMENT ON COLUMN n_plus_one.datname IS
 'database; NULL if it is gone';
 COMMENT ON COLUMN n_plus_one.username IS
 'role; NULL if it is gone';
 COMMENT ON COLUMN n_plus_one.application_name IS
 'application_name of the session';
+COMMENT ON COLUMN n_plus_one.tags IS
+'tags of the comments in the repeated statement, of the last burst; NULL where it had none';
 COMMENT ON COLUMN n_plus_one.queryid IS
 'the repeated statement: the servers identifier, the last seen; NULL where the server gave none';
 COMMENT ON COLUMN n_plus_one.fingerprint IS
@@ -107,13 +118,17 @@ COMMENT ON COLUMN n_plus_one.max_repeats IS
 COMMENT ON COLUMN n_plus_one.avg_repeats IS
 'executions per burst, on average';
 COMMENT ON COLUMN n_plus_one.distinct_parameters IS
-'different values of the linked parameter (for a duplicate: sets of parameters) in one burst, at the most; exact up to 64';
+'different values of the linked parameter (for a duplicate: sets of parameters) in one burst, at the most; exact up to 32';
 COMMENT ON COLUMN n_plus_one.exec_time IS
 'time executing the repeats, in ms';
 COMMENT ON COLUMN n_plus_one.plan_time IS
 'time planning the repeats, in ms';
 COMMENT ON COLUMN n_plus_one.wait_time IS
 'time between the end of the statement before each repeat and its arrival, in ms: network and client';
+COMMENT ON COLUMN n_plus_one.p10_wait_time IS
+'wait before a repeat that a tenth of the repeats did not exceed, in ms (to a fifth of it): about what the network takes; NULL where no waits were measured';
+COMMENT ON COLUMN n_plus_one.lock_time IS
+'time from repeat to repeat while a transaction that had written held its locks, in ms';
 COMMENT ON COLUMN n_plus_one.rows IS
 'rows that the repeats returned';
 COMMENT ON COLUMN n_plus_one.shared_blks_hit IS
@@ -121,11 +136,13 @@ COMMENT ON COLUMN n_plus_one.shared_blks_hit IS
 COMMENT ON COLUMN n_plus_one.shared_blks_read IS
 'shared blocks that the repeats read';
 COMMENT ON COLUMN n_plus_one.wasted_time_low IS
-'what one batched statement would have saved at the least, in ms: for each repeat but one a burst, the shortest wait seen and its planning';
+'what one batched statement would have saved at the least, in ms: for each repeat but one a burst, the wait of p10_wait_time and its planning';
 COMMENT ON COLUMN n_plus_one.wasted_time_high IS
 'what it would have saved at the most, in ms: for each repeat but one a burst, its waiting, planning and execution';
 COMMENT ON COLUMN n_plus_one.suggestion IS
 'what to do, with SQL where it can be derived';
+COMMENT ON COLUMN n_plus_one.evidence IS
+'why it is said, of the last burst: rows of the parents result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; waits in ms';
 COMMENT ON COLUMN n_plus_one.first_seen IS
 'when it was first found';
 COMMENT ON COLUMN n_plus_one.last_seen IS

@@ -5,9 +5,9 @@
  *
  * For each kind:
  *
- *	+-------+------------+---------+---------+------------------+-------+
- *	| table | partitions | buckets | headers | key+entry [pool] | tails |
- *	+-------+------------+---------+---------+------------------+-------+
+ *	+-------+------------+---------+--------+---------+------------------+-------+
+ *	| table | partitions | buckets | recent | headers | key+entry [pool] | tails |
+ *	+-------+------------+---------+--------+---------+------------------+-------+
  *
  * Entries are slots of one pool, so that the limit is exact for the table as
  * a whole; a slot in use belongs to the partition that its key's hash names,
@@ -23,7 +23,12 @@
  *
  * Eviction looks at a few entries from where the partition's hand stands,
  * ages them, takes the one that is worth least, and adds it to the
- * partition's residual entry.  There is a reserve of one slot for the first
+ * partition's residual entry.  Before that, what is offered (not merged) has
+ * to pass a door: of a key that is new and whose delta is negligible, a mark
+ * is left in "recent", and it gets an entry only if it finds its own mark
+ * there.  Marks are overwritten by those of other keys, which is what makes
+ * them recent; the idea is that of the doorkeeper of TinyLFU (Einziger,
+ * Friedman and Manes, 2017).  There is a reserve of one slot for the first
  * residual of every partition; further ones (of other databases) turn a
  * leaving entry into a residual where it stands.  So there is always room
  * for what leaves, and sums stay exact.
@@ -47,6 +52,7 @@
 #define PGV_ENTRIES_PER_PARTITION 64	/* at the least, about */
 #define PGV_SWEEP 12			/* entries looked at for one eviction */
 #define PGV_NONE UINT32_MAX
+#define PGV_MARK_SHIFT 16		/* of a hash, to the bits of a mark */
 
 /* One slot's header; guarded by its partition's lock. */
 typedef struct PgvSharedHeader
@@ -85,6 +91,7 @@ typedef struct PgvTable
 	PgvSharedTable *shared;
 	PgvSharedPartition *partitions;
 	uint32	   *buckets;
+	uint16	   *recent;			/* marks, half as many as buckets, or none */
 	PgvSharedHeader *headers;
 	char	   *slots;
 	char	   *tails;
@@ -148,6 +155,13 @@ slot_size(const PgvKind *kind)
 	return MAXALIGN(kind->key_size) + MAXALIGN(kind->entry_size);
 }
 
+/* Marks of keys seen of late, per partition. */
+static uint32
+mark_count(const PgvKind *kind)
+{
+	return kind->negligible != NULL ? bucket_count(kind) / 2 : 0;
+}
+
 static Size
 table_size(const PgvKind *kind)
 {
@@ -157,6 +171,7 @@ table_size(const PgvKind *kind)
 
 	size = add_size(size, MAXALIGN(mul_size(parts, sizeof(PgvSharedPartition))));
 	size = add_size(size, MAXALIGN(mul_size(parts * bucket_count(kind), sizeof(uint32))));
+	size = add_size(size, MAXALIGN(mul_size(parts * mark_count(kind), sizeof(uint16))));
 	size = add_size(size, MAXALIGN(mul_size(pool, sizeof(PgvSharedHeader))));
 	size = add_size(size, mul_size(pool, slot_size(kind)));
 	return add_size(size, mul_size(pool, MAXALIGN(kind->tail_size)));
@@ -195,6 +210,8 @@ map_table(PgvTable *table, const PgvKind *kind, char *place, LWLockPadded *locks
 	place += MAXALIGN(parts * sizeof(PgvSharedPartition));
 	table->buckets = (uint32 *) place;
 	place += MAXALIGN(parts * bucket_count(kind) * sizeof(uint32));
+	table->recent = (uint16 *) place;
+	place += MAXALIGN(parts * mark_count(kind) * sizeof(uint16));
 	table->headers = (PgvSharedHeader *) place;
 	place += MAXALIGN(pool_size(kind) * sizeof(PgvSharedHeader));
 	table->slots = place;
@@ -220,6 +237,8 @@ init_table(PgvTable *table)
 	memset(table->partitions, 0, shared->npartitions * sizeof(PgvSharedPartition));
 	memset(table->buckets, 0xFF,
 		   (Size) shared->npartitions * shared->nbuckets * sizeof(uint32));
+	memset(table->recent, 0,
+		   (Size) shared->npartitions * mark_count(kind) * sizeof(uint16));
 	memset(table->headers, 0, shared->pool_size * sizeof(PgvSharedHeader));
 	memset(table->slots, 0, shared->pool_size *
 		   (table->slot_size + MAXALIGN(kind->tail_size)));
@@ -593,33 +612,60 @@ make_room(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 	return slot;
 }
 
-/* No room at all: the delta goes straight to the partition's residual. */
-static void
+/*
+ * Is there no free slot for a key that would have to push out another?  Then
+ * leave its mark, and say whether it was there already.
+ */
+static bool
+passes_door(PgvTable *table, uint32 partition, uint32 hash)
+{
+	PgvSharedTable *shared = table->shared;
+	uint16		mark = (uint16) (hash >> PGV_MARK_SHIFT) | 1;
+	uint16	   *place;
+
+	if (*(volatile uint32 *) &shared->nfree > *(volatile uint32 *) &shared->reserve)
+		return true;
+	place = &table->recent[partition * (shared->nbuckets / 2) +
+						   ((hash >> 7) & (shared->nbuckets / 2 - 1))];
+	if (*place == mark)
+		return true;
+	*place = mark;
+	return false;
+}
+
+/*
+ * No entry is to be made: the delta goes straight to the partition's residual
+ * of its own database; where there is none yet, to any if it must.  Returns
+ * false if it went nowhere.
+ */
+static bool
 merge_into_residual(PgvTable *table, uint32 partition, const void *key,
-					const void *delta, PgvGivenUp *given_up)
+					const void *delta, bool must, PgvGivenUp *given_up)
 {
 	const PgvKind *kind = table->kind;
+	uint64		surplus[PGV_MAX_ENTRY_TEXTS];
 	uint32		slot = PGV_NONE;
 	bool		fresh = false;
 
+	if (kind->residual_key != NULL)
+		slot = residual_for(table, partition, key, &fresh);
+	if (slot == PGV_NONE && !must)
+		return false;
 	table->partitions[partition].evictions++;
-	if (kind->residual_key == NULL)
-		return;
-	slot = residual_for(table, partition, key, &fresh);
+	given_up->n += kind->delta_texts(delta, given_up->ids + given_up->n);
 	/* a partition full of residuals of other databases: better there */
-	if (slot == PGV_NONE)
+	if (slot == PGV_NONE && kind->residual_key != NULL)
 		slot = any_residual(table, partition);
 	if (slot == PGV_NONE)
-		return;
-	given_up->n += kind->merge(entry_at(table, slot), delta, fresh,
-							   given_up->ids + given_up->n);
-	give_up_texts(table, slot, given_up);
+		return false;
+	kind->merge(entry_at(table, slot), delta, fresh, surplus);
 	kind->absorb(entry_at(table, slot), NULL, false);
+	return true;
 }
 
 static void
 merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
-			 const void *delta, PgvGivenUp *given_up)
+			 const void *delta, bool offered, PgvGivenUp *given_up)
 {
 	const PgvKind *kind = table->kind;
 	uint32		slot = find_slot(table, partition, key, hash);
@@ -628,10 +674,13 @@ merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
 
 	if (fresh)
 	{
+		if (offered && !passes_door(table, partition, hash) &&
+			merge_into_residual(table, partition, key, delta, false, given_up))
+			return;
 		slot = make_room(table, partition, given_up);
 		if (slot == PGV_NONE)
 		{
-			merge_into_residual(table, partition, key, delta, given_up);
+			merge_into_residual(table, partition, key, delta, true, given_up);
 			return;
 		}
 		link_slot(table, partition, slot, key, hash, false);
@@ -642,8 +691,8 @@ merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
 	header->usage = (uint8) Max(header->usage, kind->worth(entry_at(table, slot)));
 }
 
-void
-pgv_store_merge(const PgvKind *kind, const void *key, const void *delta)
+static void
+merge(const PgvKind *kind, const void *key, const void *delta, bool offered)
 {
 	PgvTable   *table = table_of(kind);
 	uint32		hash = hash_key(kind, key);
@@ -651,9 +700,22 @@ pgv_store_merge(const PgvKind *kind, const void *key, const void *delta)
 	PgvGivenUp	given_up = {0};
 
 	LWLockAcquire(&table->locks[partition].lock, LW_EXCLUSIVE);
-	merge_locked(table, partition, key, hash, delta, &given_up);
+	merge_locked(table, partition, key, hash, delta, offered, &given_up);
 	LWLockRelease(&table->locks[partition].lock);
 	release_texts(&given_up);
+}
+
+void
+pgv_store_merge(const PgvKind *kind, const void *key, const void *delta)
+{
+	merge(kind, key, delta, false);
+}
+
+void
+pgv_store_offer(const PgvKind *kind, const void *key, const void *delta)
+{
+	merge(kind, key, delta,
+		  kind->negligible != NULL && kind->negligible(delta));
 }
 
 /* An entry of a file for which there is no room, or that is there twice. */

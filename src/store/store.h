@@ -18,7 +18,7 @@
 #include "storage/lwlock.h"
 
 #define PGV_MAX_KEY_SIZE 64
-#define PGV_MAX_ENTRY_TEXTS 4
+#define PGV_MAX_ENTRY_TEXTS 5
 
 /*
  * A kind of entries.  The callbacks run while the entry's partition is
@@ -45,8 +45,9 @@ typedef struct PgvKind
 	 */
 	int			(*merge) (void *entry, const void *delta, bool fresh,
 						  uint64 *surplus);
-	/* Ids of the texts that the entry holds a reference to. */
+	/* Ids of the texts that the entry holds a reference to; of a delta. */
 	int			(*texts) (const void *key, const void *entry, uint64 *ids);
+	int			(*delta_texts) (const void *delta, uint64 *ids);
 	/* The text could not be had: the entry is to do without it. */
 	void		(*lose_text) (void *entry, uint64 id);
 	/*
@@ -54,6 +55,11 @@ typedef struct PgvKind
 	 * passes of the partition's hand that it outlives.
 	 */
 	int			(*worth) (const void *entry);
+	/*
+	 * Is the delta so little that, in a full table, it may go straight to the
+	 * residual when its key was not seen of late?  NULL: never.
+	 */
+	bool		(*negligible) (const void *delta);
 	/* The key of the residual that takes what leaves; NULL: none. */
 	void		(*residual_key) (const void *key, void *residual);
 	bool		(*is_residual) (const void *key);
@@ -100,6 +106,15 @@ extern void pgv_store_shmem_init(void);
  * pending, and none of texts.  Raises nothing.
  */
 extern void pgv_store_merge(const PgvKind *kind, const void *key,
+							const void *delta);
+
+/*
+ * The same for what a backend gives up because it has other work, when no one
+ * asks to see it: in a full table a key that is seen for the first time, with
+ * a delta that its kind calls negligible, takes no other entry's place; the
+ * delta goes to the residual.  So what runs once cannot push out what is used.
+ */
+extern void pgv_store_offer(const PgvKind *kind, const void *key,
 							const void *delta);
 
 /*

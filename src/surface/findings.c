@@ -11,11 +11,14 @@
  */
 #include "compat.h"
 
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "collect/findings.h"
 #include "collect/pending.h"
+#include "collect/suggest.h"
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/rows.h"
@@ -30,15 +33,16 @@ static const PgvField fields[] = {
 	FINDING("parent_queryid", parent_queryid, PGV_UINT64),
 	FINDING("parent_fingerprint", parent_fingerprint, PGV_UINT64),
 	FINDING("bursts", bursts, PGV_INT64),
-	FINDING("repeats", repeats, PGV_INT64),
+	FINDING("repeats", tally.repeats, PGV_INT64),
 	FINDING("max_repeats", max_repeats, PGV_INT64),
 	FINDING("distinct_parameters", distinct, PGV_INT64),
-	FINDING("exec_time", exec_ms, PGV_FLOAT8),
-	FINDING("plan_time", plan_ms, PGV_FLOAT8),
-	FINDING("wait_time", wait_ms, PGV_FLOAT8),
-	FINDING("rows", rows, PGV_INT64),
-	FINDING("shared_blks_hit", blocks_hit, PGV_INT64),
-	FINDING("shared_blks_read", blocks_read, PGV_INT64),
+	FINDING("exec_time", tally.exec_ms, PGV_FLOAT8),
+	FINDING("plan_time", tally.plan_ms, PGV_FLOAT8),
+	FINDING("wait_time", tally.wait_ms, PGV_FLOAT8),
+	FINDING("rows", tally.rows, PGV_INT64),
+	FINDING("lock_time", tally.lock_ms, PGV_FLOAT8),
+	FINDING("shared_blks_hit", tally.blocks_hit, PGV_INT64),
+	FINDING("shared_blks_read", tally.blocks_read, PGV_INT64),
 	FINDING("first_seen", first_seen, PGV_TIMESTAMPTZ),
 	FINDING("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
@@ -51,23 +55,66 @@ typedef struct PgvFindingScan
 
 /*
  * What one statement in the place of each burst's repeats would have saved:
- * at the least the shortest wait and the planning, at the most all of the
+ * at the least the usual wait and the planning, at the most all of the
  * waiting, planning and execution, of all repeats but one a burst.
  */
 static void
 set_waste(PgvRows *rows, const PgvFinding *f)
 {
+	const PgvTally *t = &f->tally;
+	double		usual = Max(pgv_finding_wait(f, 0.1), 0);
+	double		saved = (double) (t->repeats - f->bursts);
 	double		share;
-	double		shortest = Max(f->min_wait_ms, 0);
-	double		saved = (double) (f->repeats - f->bursts);
 
-	if (f->repeats <= 0 || saved < 0)
+	if (t->repeats <= 0 || saved < 0)
 		return;
-	share = saved / f->repeats;
+	share = saved / t->repeats;
 	pgv_row_set(rows, "wasted_time_low",
-				Float8GetDatum(saved * shortest + share * f->plan_ms));
+				Float8GetDatum(Min(saved * usual, share * t->wait_ms) + share * t->plan_ms));
 	pgv_row_set(rows, "wasted_time_high",
-				Float8GetDatum(share * (f->wait_ms + f->plan_ms + f->exec_ms)));
+				Float8GetDatum(share * (t->wait_ms + t->plan_ms + t->exec_ms)));
+}
+
+static void
+set_waits(PgvRows *rows, const PgvFinding *f)
+{
+	double		p10 = pgv_finding_wait(f, 0.1);
+
+	if (p10 >= 0)
+		pgv_row_set(rows, "p10_wait_time", Float8GetDatum(p10));
+}
+
+static void
+set_jsonb(PgvRows *rows, const char *name, char *json)
+{
+	if (json != NULL)
+		pgv_row_set(rows, name, DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+}
+
+/* Why we say so, as of the last burst. */
+static void
+set_evidence(PgvRows *rows, const PgvFinding *f)
+{
+	StringInfoData buf;
+	const char *order = pgv_walk_order_name(f->order);
+	const char *lineage = pgv_link_type_name(f->lineage);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"in_transaction\": " INT64_FORMAT, f->in_transaction);
+	if (f->parent_rows > 0)
+		appendStringInfo(&buf, ", \"parent_rows\": " INT64_FORMAT
+						 ", \"rows_touched\": " INT64_FORMAT,
+						 f->parent_rows, f->rows_touched);
+	if (order != NULL)
+		appendStringInfo(&buf, ", \"order\": \"%s\"", order);
+	if (lineage != NULL)
+		appendStringInfo(&buf, ", \"lineage\": \"%s\"", lineage);
+	if (f->tally.min_wait_ms >= 0)
+		appendStringInfo(&buf, ", \"min_wait_ms\": %.3f, \"p10_wait_ms\": %.3f, \"p90_wait_ms\": %.3f",
+						 f->tally.min_wait_ms, pgv_finding_wait(f, 0.1),
+						 pgv_finding_wait(f, 0.9));
+	appendStringInfoChar(&buf, '}');
+	set_jsonb(rows, "evidence", buf.data);
 }
 
 static void
@@ -79,6 +126,8 @@ set_texts(PgvRows *rows, const PgvFinding *f)
 		pgv_row_set_text(rows, "parent_query", pgv_texts_copy(f->parent_fingerprint));
 	if (f->texts & PGV_FINDING_LINK)
 		pgv_row_set_text(rows, "link", pgv_texts_copy(f->link));
+	if (f->texts & PGV_FINDING_TAGS)
+		set_jsonb(rows, "tags", pgv_texts_copy(f->tags));
 	if (f->texts & PGV_FINDING_SUGGESTION)
 		pgv_row_set_text(rows, "suggestion", pgv_texts_copy(f->suggestion));
 }
@@ -102,9 +151,11 @@ show_finding(const void *key_data, const void *entry_data, void *arg)
 	pgv_row_set_text(rows, "application_name", f->application);
 	pgv_row_set_fields(rows, fields, lengthof(fields), f);
 	if (f->bursts > 0)
-		pgv_row_set(rows, "avg_repeats", Float8GetDatum((double) f->repeats / f->bursts));
+		pgv_row_set(rows, "avg_repeats", Float8GetDatum((double) f->tally.repeats / f->bursts));
 	set_texts(rows, f);
 	set_waste(rows, f);
+	set_waits(rows, f);
+	set_evidence(rows, f);
 	pgv_row_emit(rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
