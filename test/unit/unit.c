@@ -33,7 +33,11 @@ static const CaseFile case_files[] = {
 	{"fingerprints", pgv_unit_fingerprints},
 	{"output", pgv_unit_output},
 	{"random_texts", pgv_unit_random_texts},
-	{"long_texts", pgv_unit_long_texts}
+	{"long_texts", pgv_unit_long_texts},
+	{"tags_places", pgv_unit_tags_places},
+	{"tags_pairs", pgv_unit_tags_pairs},
+	{"tags_use", pgv_unit_tags_use},
+	{"tags_random", pgv_unit_tags_random}
 };
 
 /* Failures told of in full; a broken loop should not fill the log. */
@@ -132,6 +136,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--bench") == 0)
 	{
 		pgv_unit_bench();
+		pgv_unit_tags_bench();
 		return 0;
 	}
 	for (int i = 0; i < (int) lengthof(case_files); i++)

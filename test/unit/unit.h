@@ -16,6 +16,7 @@
 /* the server's headers send these to its own library */
 #undef printf
 #undef fprintf
+#undef sprintf
 #undef snprintf
 #undef vsnprintf
 #undef vprintf
@@ -23,6 +24,7 @@
 
 #include "base/histogram.h"
 #include "base/sqltext.h"
+#include "base/tags.h"
 
 /* --- harness --- */
 
@@ -92,7 +94,12 @@ extern void pgv_unit_fingerprints(void);
 extern void pgv_unit_output(void);
 extern void pgv_unit_random_texts(void);
 extern void pgv_unit_long_texts(void);
+extern void pgv_unit_tags_places(void);
+extern void pgv_unit_tags_pairs(void);
+extern void pgv_unit_tags_use(void);
+extern void pgv_unit_tags_random(void);
 
 extern void pgv_unit_bench(void);
+extern void pgv_unit_tags_bench(void);
 
 #endif							/* PGV_UNIT_H */
