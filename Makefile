@@ -10,6 +10,7 @@ UNITS = \
 	base/settings \
 	base/histogram \
 	base/sqltext \
+	base/tags \
 	base/worker \
 	store/texts \
 	store/store \
@@ -22,6 +23,11 @@ UNITS = \
 	collect/suggest \
 	collect/producers \
 	collect/findings \
+	collect/tell \
+	collect/signs \
+	collect/duplicates \
+	collect/loops \
+	collect/walks \
 	collect/nplusone \
 	collect/frame \
 	surface/rows \

@@ -86,7 +86,7 @@ note_arrival(void)
 	arrival.pipelined = !in_block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
 	if (last_end != 0 && arrival.at > last_end)
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
-	pgv_nplusone_pause(&arrival);
+	pgv_signs_pause(&arrival);
 }
 
 /* Its statement is done. */
@@ -339,13 +339,14 @@ call_start(QueryDesc *queryDesc, int eflags)
 		standard_ExecutorStart(queryDesc, eflags);
 }
 
-/* Does this return rows to the client, so that the detector should see it? */
+/* Does the client read or write rows, so that the detector should see it? */
 static bool
 is_watched(QueryDesc *queryDesc, int eflags)
 {
-	if (!pgv_n_plus_one || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
-		(queryDesc->operation != CMD_SELECT && !queryDesc->plannedstmt->hasReturning))
+	if (!pgv_n_plus_one || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return false;
+	if (queryDesc->operation != CMD_SELECT)
+		return level == 0;
 	/* what neither reads a table nor calls a set-returning function */
 	if (queryDesc->plannedstmt->relationOids == NIL &&
 		IsA(queryDesc->plannedstmt->planTree, Result))
@@ -377,8 +378,7 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 	{
 		pgv_watch_clear(&frame->watch);
 		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement, &arrival,
-						   level == 0 && queryDesc->operation == CMD_SELECT,
-						   counted);
+						   level == 0, counted);
 	}
 }
 
@@ -438,8 +438,6 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 	note_arrival();
 	counted = is_counted();
 	watched = is_watched(queryDesc, eflags);
-	if (level == 0 && queryDesc->operation != CMD_SELECT)
-		pgv_nplusone_interrupt(false);
 	if ((!counted && !watched) || queryDesc->sourceText == NULL)
 	{
 		call_start(queryDesc, eflags);

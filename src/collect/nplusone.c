@@ -19,19 +19,18 @@
  *
  *	 - the columns are one, or linked by foreign keys (proven), or
  *	 - the rows were walked in order from one end, or nearly all were
- *	   (likely): coincidences of small numbers do not look like that; or
- *	 - there is no parent, but at least PGV_RUN_MIN different point lookups
- *	   followed each other in one transaction (likely).
+ *	   (likely): coincidences of small numbers do not look like that.
  *
  * On a backend shared by many clients, a list and lookups that others make of
  * its rows look much the same.  What tells is what lies between the repeats:
  * pauses, and statements that belong to no loop and come with new parameters
- * each time (whose session is it?).  Where most repeats have such signs
+ * each time (collect/signs).  Where most repeats have such signs
  * between them and no transaction holds them together, only proven columns
  * and rows strictly in order make a finding.
  *
- * A run of identical statements with identical results, and no write to their
- * tables between, is a duplicate.
+ * What no result explains is looked at by others: loops without a parent
+ * (collect/loops), walks along a statement's own results (collect/walks),
+ * repeats with the same parameters (collect/duplicates).
  *
  * All state is private to the backend, of fixed size and forgotten after
  * n_plus_one_max_gap without a statement.  A finding goes to the store as soon
@@ -50,30 +49,23 @@
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
+#include "collect/duplicates.h"
 #include "collect/findings.h"
+#include "collect/loops.h"
 #include "collect/nplusone.h"
+#include "collect/signs.h"
 #include "collect/suggest.h"
+#include "collect/tell.h"
+#include "collect/walks.h"
 #include "store/texts.h"
 
 #define PGV_BURSTS 48
-#define PGV_SAME_SETS 16		/* power of two */
-#define PGV_SAME_WAYS 4
-#define PGV_SAMES (PGV_SAME_SETS * PGV_SAME_WAYS)
-#define PGV_WRITTEN 32			/* power of two */
 #define PGV_CANDIDATES 24
 #define PGV_HITS 160
-#define PGV_RUN_MIN 10			/* lookups without a parent */
 #define PGV_BURST_VALUES 32
-#define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
-#define PGV_DUPLICATE_GAP_MS 60.0
-#define PGV_PAUSE_SHARE 50		/* part of max_gap that is a pause: 5 ms */
-#define PGV_STRAYS 16
 #define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
-#define PGV_MESSAGE_TEXT 300	/* bytes of a statement in a message */
 
-#define PGV_RUN_GROUP UINT64CONST(0x8000000000000000)
 
-#define PGV_ERRCODE MAKE_SQLSTATE('V', 'T', '0', '0', '1')
 
 typedef struct PgvBurst
 {
@@ -103,6 +95,7 @@ typedef struct PgvBurst
 	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
 	bool		compound;		/* more than one value comes from the row */
+	bool		writes;			/* the child is a write */
 	int			loose;			/* steps with a sign of another request between */
 	uint64		breaks;			/* clock of such signs at the last credit */
 	uint32		lxid;			/* transaction block of all repeats; 0: none */
@@ -113,40 +106,6 @@ typedef struct PgvBurst
 	TimestampTz last;			/* end of the last repeat */
 	PgvTally	tally;
 } PgvBurst;
-
-/*
- * One statement with one set of parameters, when it was seen last: most are
- * never seen again, and cost no more than this.
- */
-typedef struct PgvSeen
-{
-	uint64		key;
-	uint64		clock;			/* of writes, when it was first seen */
-	TimestampTz last;
-	float		exec_ms;		/* of the first time, for the tally */
-	float		plan_ms;
-	float		wait_ms;
-	uint32		rows;
-	uint32		hit;
-	uint32		read;
-} PgvSeen;
-
-/* One that was seen again.  Stands at the same index as its PgvSeen. */
-typedef struct PgvSame
-{
-	uint64		serial;			/* 0: free */
-	uint64		fingerprint;
-	uint64		checksum;
-	uint64		rows;
-	int64		count;			/* executions, the first included */
-	int64		slow;			/* gaps too long for a burst */
-	int64		loose;			/* steps with a sign of another request between */
-	uint64		breaks;			/* clocks of such signs, at the last time */
-	uint64		requests;
-	uint32		lxid;			/* transaction block; 0: none */
-	bool		reported;
-	PgvTally	tally;
-} PgvSame;
 
 /* A place of the rows that a value may have come from. */
 typedef struct PgvCandidate
@@ -165,6 +124,8 @@ typedef struct PgvChild
 {
 	const PgvStatementRef *ref;
 	const PgvArrival *arrival;
+	bool		writes;
+	bool		inserts;
 	PgvPredicate predicates[PGV_MAX_PREDICATES];
 	int			npredicates;
 	PgvCandidate candidates[PGV_CANDIDATES];
@@ -172,78 +133,10 @@ typedef struct PgvChild
 } PgvChild;
 
 static PgvBurst *bursts = NULL; /* PGV_BURSTS, allocated with the first */
-static PgvSeen seen[PGV_SAMES];
-static PgvSame sames[PGV_SAMES];
-static uint64 run_fingerprint = 0;	/* of the uninterrupted run; 0: none */
-static struct
-{
-	Oid			relid;
-	uint64		clock;
-}			written[PGV_WRITTEN];
-
-static uint64 next_serial = 1;
-static uint64 write_clock = 1;
-static uint64 all_written = 0;	/* clock of the last write to who knows what */
 static Oid	last_userid = InvalidOid;
 static char last_application[NAMEDATALEN];
 static uint64 last_generation = 0;	/* of the statistics: a reset ends it */
-static uint64 breaks = 0;		/* clock: signs of another request */
-static uint64 requests = 0;		/* clock: such signs but for pauses */
-static double floor_ms = 0;		/* about the least wait of this client */
-static struct
-{
-	uint64		fingerprint;
-	uint64		key;			/* with the parameters */
-}			strays[PGV_STRAYS];
-static int	next_stray = 0;
 static bool anything = false;	/* is there something to forget? */
-
-/* ----- signs of another request ----- */
-
-static uint32
-block_lxid(void)
-{
-	return IsTransactionBlock() ? PGV_LXID() : 0;
-}
-
-/*
- * A pause: the client thought for longer than it takes there and back.  A
- * loop may do that as well, but then it does not look like anything else.
- */
-void
-pgv_nplusone_pause(const PgvArrival *arrival)
-{
-	if (arrival->wait_ms <= 0)
-		return;
-	if (arrival->wait_ms > (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * floor_ms)
-		breaks++;
-	floor_ms = Min(Min(floor_ms * 1.05 + 0.01, arrival->wait_ms), 1.0);
-}
-
-/*
- * A statement that belongs to no burst: where it came before with other
- * parameters, somebody else's request begins (whose session is it, which
- * page).
- */
-static void
-note_stray(uint64 fingerprint, uint64 key)
-{
-	for (int i = 0; i < PGV_STRAYS; i++)
-	{
-		if (strays[i].fingerprint != fingerprint)
-			continue;
-		if (strays[i].key != key)
-		{
-			breaks++;
-			requests++;
-		}
-		strays[i].key = key;
-		return;
-	}
-	strays[next_stray].fingerprint = fingerprint;
-	strays[next_stray].key = key;
-	next_stray = (next_stray + 1) % PGV_STRAYS;
-}
 
 /* ----- sessions ----- */
 
@@ -255,10 +148,10 @@ pgv_nplusone_forget(void)
 	pgv_producers_clear();
 	if (bursts != NULL)
 		memset(bursts, 0, PGV_BURSTS * sizeof(PgvBurst));
-	memset(seen, 0, sizeof(seen));
-	memset(sames, 0, sizeof(sames));
-	memset(strays, 0, sizeof(strays));
-	run_fingerprint = 0;
+	pgv_duplicates_forget();
+	pgv_loops_forget();
+	pgv_walks_forget();
+	pgv_signs_forget();
 	anything = false;
 }
 
@@ -282,47 +175,16 @@ check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 void
 pgv_nplusone_interrupt(bool may_write)
 {
-	run_fingerprint = 0;
+	pgv_loops_interrupt();
 	if (may_write)
-		all_written = ++write_clock;
+		pgv_signs_wrote_unknown();
 }
 
 void
 pgv_nplusone_wrote(QueryDesc *query)
 {
-	ListCell   *lc;
-
-	run_fingerprint = 0;
-	write_clock++;
-	foreach(lc, query->plannedstmt->relationOids)
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		written[relid & (PGV_WRITTEN - 1)].relid = relid;
-		written[relid & (PGV_WRITTEN - 1)].clock = write_clock;
-	}
-}
-
-/* Was any table of the query written to since? */
-static bool
-written_since(QueryDesc *query, uint64 clock)
-{
-	ListCell   *lc;
-
-	if (all_written > clock)
-		return true;
-	foreach(lc, query->plannedstmt->relationOids)
-	{
-		if (written[lfirst_oid(lc) & (PGV_WRITTEN - 1)].clock > clock)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_alive(TimestampTz last, const PgvArrival *arrival)
-{
-	return arrival->at - last <= (int64) pgv_n_plus_one_max_gap_ms * 1000;
+	pgv_loops_interrupt();
+	pgv_signs_wrote(query);
 }
 
 /* ----- bursts ----- */
@@ -338,8 +200,8 @@ group_of(const PgvResult *r)
 }
 
 /*
- * The burst of a child that takes the values of one predicate (NULL: whatever)
- * from a group of rows.
+ * The burst of a child that takes the values of one predicate from a group of
+ * rows.
  */
 static PgvBurst *
 find_burst(uint64 fingerprint, uint64 group, const PgvPredicate *predicate)
@@ -350,9 +212,8 @@ find_burst(uint64 fingerprint, uint64 group, const PgvPredicate *predicate)
 
 		if (b->serial == 0 || b->group != group || b->fingerprint != fingerprint)
 			continue;
-		if (predicate == NULL ||
-			(b->link.child_relid == predicate->relid &&
-			 b->link.child_attno == predicate->attno))
+		if (b->link.child_relid == predicate->relid &&
+			b->link.child_attno == predicate->attno)
 			return b;
 	}
 	return NULL;
@@ -388,7 +249,7 @@ new_burst(uint64 fingerprint, uint64 group)
 			b = &bursts[i];
 	}
 	memset(b, 0, sizeof(*b));
-	b->serial = next_serial++;
+	b->serial = pgv_producers_tick();
 	b->fingerprint = fingerprint;
 	b->group = group;
 	b->last_row = -1;
@@ -438,7 +299,7 @@ static bool
 is_eligible(const PgvChild *child, const PgvResult *r)
 {
 	if (r->fingerprint == child->ref->fingerprint ||
-		!is_alive(r->active, child->arrival))
+		!pgv_is_alive(r->active, child->arrival))
 		return false;
 	/* of a single row nothing can be repeated, unless such rows add up */
 	return r->burst != 0 || r->growing || r->rows > 1;
@@ -529,8 +390,8 @@ is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
 }
 
 /*
- * Can this candidate be the origin?  A single row only where the columns are
- * known to be linked; and no rows where a later single-row result that is no
+ * Can this candidate be the origin?  A single row, or one of the values to be
+ * inserted, only where the columns are known to be linked; and no rows where a later single-row result that is no
  * repeat has the value as well: then that one led to the child, as when many
  * clients share a backend.
  */
@@ -539,7 +400,8 @@ is_acceptable(const PgvChild *child, const PgvCandidate *c)
 {
 	const PgvResult *r = pgv_producers_result(c->result);
 
-	if (c->link < PGV_LINK_SAME && r->rows <= 1 && !r->growing)
+	if (c->link < PGV_LINK_SAME &&
+		(child->inserts || (r->rows <= 1 && !r->growing)))
 		return false;
 	return !pgv_producers_absorbed(&child->predicates[c->predicate],
 								   &r->columns[c->column], r->serial,
@@ -583,6 +445,7 @@ describe_burst(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	b->parent_fingerprint = r->fingerprint;
 	b->parent_queryid = r->queryid;
 	b->root = r->burst;
+	b->writes = child->writes;
 	b->link.type = c->link;
 	b->link.child_relid = p->relid;
 	b->link.child_attno = p->attno;
@@ -691,22 +554,20 @@ static void
 count_repeat(PgvBurst *b, const PgvArrival *arrival)
 {
 	if (b->repeats == 0)
-		b->lxid = block_lxid();
+		b->lxid = pgv_block_lxid();
 	else
 	{
-		b->loose += (b->breaks != breaks);
-		if (b->lxid != block_lxid())
+		b->loose += (b->breaks != pgv_signs.breaks);
+		if (b->lxid != pgv_block_lxid())
 			b->lxid = 0;
 		else if (b->lxid != 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			b->tally.lock_ms += (arrival->at - b->last) / 1000.0;
 	}
-	b->breaks = breaks;
+	b->breaks = pgv_signs.breaks;
 	b->repeats++;
-	b->last_serial = next_serial++;
+	b->last_serial = pgv_producers_tick();
 	b->last = arrival->at;
-	if (b->repeats > 1 &&
-		(arrival->pipelined ||
-		 (arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS)))
+	if (b->repeats > 1 && pgv_did_not_wait(arrival))
 		b->pipelined++;
 	pgv_tally_repeat(&b->tally, arrival->wait_ms, arrival->plan_ms);
 }
@@ -825,7 +686,7 @@ credit_beyond_sample(PgvChild *child)
 
 		if (b->serial == 0 || !b->finding ||
 			b->fingerprint != child->ref->fingerprint ||
-			!is_alive(b->last, child->arrival) ||
+			!pgv_is_alive(b->last, child->arrival) ||
 			child->predicates[0].relid != b->link.child_relid)
 			continue;
 		r = pgv_producers_by_serial(b->result);
@@ -837,43 +698,6 @@ credit_beyond_sample(PgvChild *child)
 		return b;
 	}
 	return NULL;
-}
-
-/* ----- runs without a parent ----- */
-
-/*
- * Count a lookup that follows others like it, uninterrupted, in one
- * transaction.
- */
-static PgvBurst *
-credit_run(PgvChild *child)
-{
-	uint64		group = PGV_RUN_GROUP | PGV_LXID();
-	PgvBurst   *b;
-	int			before;
-
-	if (!IsTransactionBlock())
-		return NULL;
-	b = find_burst(child->ref->fingerprint, group, NULL);
-	if (b != NULL && run_fingerprint != child->ref->fingerprint)
-	{
-		b->serial = 0;
-		b = NULL;
-	}
-	run_fingerprint = child->ref->fingerprint;
-	if (b == NULL)
-		b = new_burst(child->ref->fingerprint, group);
-	if (b == NULL)
-		return NULL;
-	b->link.child_relid = child->predicates[0].relid;
-	b->link.child_attno = child->predicates[0].attno;
-	before = b->distinct;
-	count_value(b, other_predicates(child, -1));
-	if (b->distinct == before)
-		return NULL;
-	b->fanout++;
-	count_repeat(b, child->arrival);
-	return b;
 }
 
 /* ----- verdicts ----- */
@@ -923,11 +747,6 @@ is_finding(PgvBurst *b)
 
 	if (b->pipelined * 5 >= (b->repeats - 1) * 4)
 		return false;
-	if (b->parent_fingerprint == 0)
-	{
-		b->confidence = PGV_LIKELY;
-		return b->fanout >= Max(PGV_RUN_MIN, min);
-	}
 	/* a value that stays the same while others change leads nowhere */
 	if (b->fanout < min || (b->other_varies && b->distinct == 1))
 		return false;
@@ -973,8 +792,11 @@ settle_on(const PgvWatch *watch, PgvBurst *winner)
 
 /* Does one of the bursts credited make a finding now?  The best comes first. */
 static void
-judge(PgvWatch *watch)
+judge(PgvWatch *watch, const PgvChild *child)
 {
+	/* what was reported as a loop goes on as one */
+	if (pgv_loops_reported(child->ref->fingerprint, child->arrival))
+		return;
 	for (int i = 0; i < watch->ncredits; i++)
 	{
 		PgvBurst   *b = &bursts[watch->credits[i].burst];
@@ -983,6 +805,7 @@ judge(PgvWatch *watch)
 			continue;
 		b->finding = watch->tell = true;
 		settle_on(watch, b);
+		pgv_loops_drop(b->fingerprint);
 		watch->credits[0] = watch->credits[i];
 		watch->ncredits = 1;
 		return;
@@ -1001,9 +824,14 @@ describe_finding(const PgvBurst *b, QueryDesc *query, PgvFindingWords *words)
 	initStringInfo(&link);
 	initStringInfo(&suggestion);
 	pgv_link_text(&link, &b->link);
-	pgv_suggest_batch(&suggestion, pgv_texts_copy(b->fingerprint),
-					  query->plannedstmt, &b->link,
-					  !b->other_varies && !b->compound);
+	if (b->writes)
+		pgv_suggest_write(&suggestion, pgv_texts_copy(b->fingerprint),
+						  query->plannedstmt, &b->link,
+						  !b->other_varies && !b->compound, b->lxid != 0);
+	else
+		pgv_suggest_batch(&suggestion, pgv_texts_copy(b->fingerprint),
+						  query->plannedstmt, &b->link,
+						  !b->other_varies && !b->compound);
 	words->link = link.data;
 	words->suggestion = suggestion.data;
 	words->tags = NULL;
@@ -1034,6 +862,12 @@ set_evidence(PgvFinding *delta, const PgvBurst *b)
 	delta->lineage = b->link.type;
 }
 
+static PgvFindingKind
+kind_of(const PgvBurst *b)
+{
+	return b->writes ? PGV_FINDING_WRITE : PGV_FINDING_N_PLUS_ONE;
+}
+
 static void
 report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 {
@@ -1055,65 +889,12 @@ report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 	set_evidence(&delta, b);
 	if (first)
 		describe_finding(b, query, &words);
-	pgv_findings_report(PGV_FINDING_N_PLUS_ONE, &delta, ref, first ? &words : NULL);
+	pgv_findings_report(kind_of(b), &delta, ref, first ? &words : NULL);
 	b->reported = true;
 	pgv_tally_clear(&b->tally);
 }
 
-/* A statement's text for a message: its beginning, or what there is to say. */
-static char *
-text_for_message(uint64 fingerprint)
-{
-	char	   *text = pgv_texts_copy(fingerprint);
-
-	if (text == NULL)
-		return pstrdup("(text not kept)");
-	if (strlen(text) > PGV_MESSAGE_TEXT)
-	{
-		text[pg_mbcliplen(text, strlen(text), PGV_MESSAGE_TEXT)] = '\0';
-		return psprintf("%s ...", text);
-	}
-	return text;
-}
-
-static int
-action_level(void)
-{
-	switch (pgv_n_plus_one_action)
-	{
-		case PGV_ACTION_LOG:
-			return LOG_SERVER_ONLY;
-		case PGV_ACTION_NOTICE:
-			return NOTICE;
-		case PGV_ACTION_WARNING:
-			return WARNING;
-		default:
-			return ERROR;
-	}
-}
-
-/* Tell the session what it does, as it asked to be told. */
-static void
-tell_burst(const PgvBurst *b)
-{
-	char	   *child = text_for_message(b->fingerprint);
-
-	if (b->parent_fingerprint != 0)
-		ereport(action_level(),
-				(errcode(PGV_ERRCODE),
-				 errmsg("N+1: \"%s\" repeated " INT64_FORMAT " times for rows of \"%s\"",
-						child, b->repeats,
-						text_for_message(b->parent_fingerprint)),
-				 errhint("Fetch the rows for all values in one statement.")));
-	else
-		ereport(action_level(),
-				(errcode(PGV_ERRCODE),
-				 errmsg("N+1: \"%s\" repeated " INT64_FORMAT " times with single values in one transaction",
-						child, b->repeats),
-				 errhint("Fetch the rows for all values in one statement.")));
-}
-
-/* ----- duplicates ----- */
+/* ----- the way of a statement ----- */
 
 /* Does the query read a table of the application, without locking rows? */
 static bool
@@ -1130,196 +911,6 @@ reads_tables(QueryDesc *query)
 	}
 	return false;
 }
-
-/* The place of a key in its set, or the one used longest ago. */
-static int
-place_of(uint64 key)
-{
-	int			set = (int) ((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS;
-	int			oldest = set;
-
-	for (int i = set; i < set + PGV_SAME_WAYS; i++)
-	{
-		if (seen[i].key == key)
-			return i;
-		if (seen[i].last < seen[oldest].last)
-			oldest = i;
-	}
-	return oldest;
-}
-
-/* It is seen for the second time: what the first took counts as well. */
-static void
-begin_same(PgvSame *s, const PgvSeen *first, uint64 fingerprint)
-{
-	memset(s, 0, sizeof(*s));
-	s->serial = next_serial++;
-	s->fingerprint = fingerprint;
-	s->count = 1;
-	pgv_tally_clear(&s->tally);
-	pgv_tally_repeat(&s->tally, first->wait_ms, first->plan_ms);
-	s->tally.exec_ms = first->exec_ms;
-	s->tally.rows = first->rows;
-	s->tally.blocks_hit = first->hit;
-	s->tally.blocks_read = first->read;
-}
-
-/* The first time is over. */
-static void
-note_first(PgvSeen *s, const PgvWatch *watch, const PgvUsage *usage, uint64 rows)
-{
-	s->exec_ms = usage->time_ms;
-	s->plan_ms = watch->arrival.plan_ms;
-	s->wait_ms = watch->arrival.wait_ms;
-	s->rows = rows;
-	s->hit = usage->any_buffers ? usage->buffers.shared_blks_hit : 0;
-	s->read = usage->any_buffers ? usage->buffers.shared_blks_read : 0;
-}
-
-/*
- * A duplicate is one request's: it does not go on in another transaction
- * block, nor, once reported, behind a sign of another request.
- */
-static bool
-is_another_request(const PgvSame *s)
-{
-	if (s->serial == 0)
-		return false;
-	return s->lxid != block_lxid() ||
-		(s->lxid == 0 && s->reported && s->requests != requests);
-}
-
-static void
-start_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
-{
-	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
-	int			i = place_of(key);
-	PgvSame    *s = &sames[i];
-
-	watch->same = i;
-	if (watch->ncredits == 0 ||
-		bursts[watch->credits[0].burst].parent_fingerprint == 0)
-		note_stray(ref->fingerprint, key);
-	if (seen[i].key != key || !is_alive(seen[i].last, &watch->arrival) ||
-		written_since(query, seen[i].clock) || is_another_request(s))
-	{
-		seen[i].key = key;
-		seen[i].clock = write_clock;
-		seen[i].last = watch->arrival.at;
-		s->serial = 0;
-		return;
-	}
-	if (s->serial == 0)
-	{
-		begin_same(s, &seen[i], ref->fingerprint);
-		s->lxid = block_lxid();
-	}
-	else if (s->breaks != breaks)
-		s->loose++;
-	s->breaks = breaks;
-	s->requests = requests;
-	if (watch->arrival.at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
-		s->slow++;
-	s->count++;
-	watch->same_serial = s->serial;
-	watch->capture.want_checksum = true;
-}
-
-/* How many sets of parameters of this statement are reported by now? */
-static int
-reported_sames(uint64 fingerprint)
-{
-	int			n = 0;
-
-	for (int i = 0; i < PGV_SAMES; i++)
-	{
-		if (sames[i].serial != 0 && sames[i].reported &&
-			sames[i].fingerprint == fingerprint)
-			n++;
-	}
-	return n;
-}
-
-static void
-report_same(PgvSame *s, const PgvStatementRef *ref)
-{
-	PgvFinding	delta;
-	PgvFindingWords words = {NULL};
-	StringInfoData suggestion;
-	int			others = reported_sames(s->fingerprint);
-
-	memset(&delta, 0, sizeof(delta));
-	delta.fingerprint = s->fingerprint;
-	delta.queryid = ref->queryid;
-	delta.confidence = PGV_PROVEN;
-	delta.bursts = others == 0 ? 1 : 0;
-	delta.max_repeats = s->count;
-	delta.distinct = s->reported ? others : others + 1;
-	delta.tally = s->tally;
-	initStringInfo(&suggestion);
-	if (others == 0)
-		pgv_suggest_duplicate(&suggestion);
-	words.suggestion = suggestion.data;
-	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, &words);
-	s->reported = true;
-	pgv_tally_clear(&s->tally);
-}
-
-static void
-tell_same(const PgvSame *s)
-{
-	ereport(action_level(),
-			(errcode(PGV_ERRCODE),
-			 errmsg("duplicate: \"%s\" repeated " INT64_FORMAT " times with the same parameters and the same result",
-					text_for_message(s->fingerprint), s->count),
-			 errhint("Keep the result of the first time.")));
-}
-
-/* Is the result the one that came before?  The first was not looked at. */
-static bool
-same_result(PgvSame *s, const PgvCapture *capture)
-{
-	if (s->count == 2)
-	{
-		s->rows = capture->rows;
-		s->checksum = capture->checksum;
-	}
-	return capture->rows == s->rows && capture->checksum == s->checksum;
-}
-
-static void
-end_same(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
-		 const PgvUsage *usage, uint64 rows, TimestampTz now)
-{
-	PgvSame    *s = &sames[watch->same];
-	bool		made;
-
-	/* the place may be another's by now, if cursors interleave */
-	seen[watch->same].last = now;
-	if (watch->same_serial == 0)
-		note_first(&seen[watch->same], watch, usage, rows);
-	if (watch->same_serial == 0 || s->serial != watch->same_serial)
-		return;
-	pgv_tally_repeat(&s->tally, watch->arrival.wait_ms, watch->arrival.plan_ms);
-	pgv_tally_usage(&s->tally, usage, rows);
-	if (!same_result(s, &watch->capture))
-	{
-		s->serial = 0;
-		seen[watch->same].key = 0;
-		return;
-	}
-	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count ||
-		(s->lxid == 0 && s->loose * 2 >= s->count - 1))
-		return;
-	made = !s->reported;
-	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
-		return;
-	report_same(s, ref);
-	if (made && pgv_n_plus_one_action != PGV_ACTION_OFF)
-		tell_same(s);
-}
-
-/* ----- the way of a statement ----- */
 
 /* A job queue takes whatever is free: nothing repeats there. */
 static bool
@@ -1349,36 +940,106 @@ drop_catalog_predicates(PgvChild *child)
 	child->npredicates = n;
 }
 
-/* Find what the statement is a repeat of, if it is one. */
-static void
-attribute(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
+/* Does a write change a row at a time, as far as its plan tells? */
+static bool
+writes_a_row(QueryDesc *query)
 {
+	Plan	   *source = outerPlan(query->plannedstmt->planTree);
+
+	switch (query->operation)
+	{
+		case CMD_INSERT:
+			return source != NULL && IsA(source, Result) && outerPlan(source) == NULL;
+		case CMD_UPDATE:
+		case CMD_DELETE:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Find whose rows the statement is repeated for, if any. */
+static void
+attribute(PgvWatch *watch, PgvChild *child)
+{
+	find_candidates(child);
+	if (child->ncandidates > 0)
+		credit_candidates(watch, child);
+	else
+		add_credit(watch, credit_beyond_sample(child));
+	if (watch->ncredits > 0)
+		judge(watch, child);
+}
+
+/* Is what the statement was credited to a finding? */
+static bool
+is_explained(const PgvWatch *watch)
+{
+	return watch->ncredits > 0 && bursts[watch->credits[0].burst].finding;
+}
+
+/*
+ * Of a statement that no result explains: is it a step of a walk, or one of a
+ * loop?
+ */
+static void
+follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
+			 uint64 key, bool known)
+{
+	bool		reads = (query->operation == CMD_SELECT);
+	uint64		walk = 0;
+
+	if (reads && known && child->npredicates > 0)
+		walk = pgv_walks_step(&watch->walk, child->ref->fingerprint,
+							  child->predicates, child->npredicates,
+							  child->arrival);
+	if (walk != 0 && watch->ncredits == 0)
+		watch->capture.burst = walk;
+	if (walk != 0 || (reads && (watch->ncredits > 0 || child->ncandidates > 0)) ||
+		(known && child->npredicates == 0 && query->operation != CMD_INSERT))
+		return;
+	if (reads ? reads_tables(query) : writes_a_row(query))
+		pgv_loops_count(&watch->loop, query, child->ref->fingerprint, key,
+						child->arrival);
+}
+
+/* A statement that may be a repeat. */
+static void
+follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
+{
+	bool		reads = (query->operation == CMD_SELECT);
+	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
+	bool		known;
 	PgvChild	child;
 
-	if (!pgv_producers_any() && !IsTransactionBlock())
-		return;
+	pgv_loops_step(ref->fingerprint);
 	child.ref = ref;
 	child.arrival = &watch->arrival;
-	child.ncandidates = 0;
-	child.npredicates = pgv_values_predicates(query, child.predicates);
-	drop_catalog_predicates(&child);
-	if (child.npredicates == 0)
+	child.writes = !reads;
+	child.inserts = (query->operation == CMD_INSERT);
+	child.ncandidates = child.npredicates = 0;
+	/* predicates cost a walk over the plan: only where they can tell something */
+	known = pgv_producers_any() ||
+		(reads && (IsTransactionBlock() || pgv_walks_wants(ref->fingerprint, child.arrival)));
+	if (known)
 	{
-		run_fingerprint = 0;
-		return;
+		child.npredicates = pgv_values_predicates(query, child.predicates);
+		drop_catalog_predicates(&child);
 	}
-	if (pgv_producers_any())
-		find_candidates(&child);
-	if (child.ncandidates > 0)
-		credit_candidates(watch, &child);
-	else
-		add_credit(watch, credit_beyond_sample(&child));
+	if (child.npredicates > 0 && pgv_producers_any())
+		attribute(watch, &child);
 	if (watch->ncredits > 0)
-		run_fingerprint = 0;
-	else if (child.ncandidates == 0)
-		add_credit(watch, credit_run(&child));
-	if (watch->ncredits > 0)
-		judge(watch);
+		watch->capture.burst = watch->credits[0].serial;
+	if (!is_explained(watch))
+		follow_loops(watch, query, &child, key, known);
+	if (!reads)
+		return;
+	if (watch->ncredits == 0)
+		pgv_signs_stray(ref->fingerprint, key);
+	if (reads_tables(query))
+		watch->capture.want_checksum = pgv_duplicates_start(&watch->same, query,
+															ref->fingerprint, key,
+															&watch->arrival);
 }
 
 void
@@ -1388,11 +1049,12 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	check_session(ref, arrival);
 	if (skips_locked(query))
 	{
-		run_fingerprint = 0;
+		pgv_signs.queues++;
+		pgv_loops_interrupt();
 		return;
 	}
 	watch->watched = true;
-	watch->same = -1;
+	watch->same.place = -1;
 	watch->arrival = *arrival;
 	watch->capture.fingerprint = ref->fingerprint;
 	watch->capture.queryid = ref->queryid;
@@ -1400,15 +1062,8 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	pgv_shape_of(query, ref->queryid, &watch->capture.shape);
 	if (!text_kept && watch->capture.shape.ncolumns > 0)
 		watch->capture.holds_text = pgv_identity_reference_text(ref);
-	if (!child)
-		return;
-	attribute(watch, query, ref);
-	/* a run without a parent is no loop that rows could add up along */
-	if (watch->ncredits > 0 &&
-		bursts[watch->credits[0].burst].parent_fingerprint != 0)
-		watch->capture.burst = watch->credits[0].serial;
-	if (reads_tables(query))
-		start_same(watch, query, ref);
+	if (child)
+		follow_child(watch, query, ref);
 }
 
 /* A burst that the execution was credited to; NULL if it is gone. */
@@ -1434,8 +1089,10 @@ pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	{
 		watch->tell = false;
 		report_burst(b, query, ref);
-		tell_burst(b);
+		pgv_tell(kind_of(b), b->fingerprint, b->repeats, b->parent_fingerprint);
 	}
+	pgv_walks_run(&watch->walk, query, ref);
+	pgv_loops_run(&watch->loop, query, ref);
 	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum)
 		return query->dest;
 	return pgv_capture_begin(&watch->capture, query->dest, growing);
@@ -1478,13 +1135,22 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		if (b->finding)
 			report_burst(b, query, ref);
 	}
-	if (complete && watch->same >= 0)
-		end_same(watch, query, ref, usage, rows, now);
+	if (!complete)
+		return;
+	pgv_loops_ran(&watch->loop, query, ref, usage, rows, now);
+	if (query->operation == CMD_SELECT && watch->capture.shape.ncolumns > 0 &&
+		watch->same.place >= 0)
+		pgv_walks_ran(&watch->walk, query, ref, &watch->arrival, &watch->capture,
+					  usage, rows, now);
+	if (watch->same.place >= 0)
+		pgv_duplicates_end(&watch->same, query, ref, &watch->arrival,
+						   &watch->capture, usage, rows, now);
 }
 
 Size
 pgv_nplusone_memory(void)
 {
-	return pgv_producers_memory() + sizeof(seen) + sizeof(sames) +
+	return pgv_producers_memory() + pgv_duplicates_memory() +
+		pgv_loops_memory() + pgv_walks_memory() +
 		(bursts != NULL ? PGV_BURSTS * sizeof(PgvBurst) : 0);
 }

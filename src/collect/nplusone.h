@@ -5,8 +5,8 @@
  *
  * It is told of every statement that the client sends, in order: when it
  * starts, when it runs, when it has run.  It finds statements that are
- * repeated for the rows of an earlier result (n_plus_one), and such as are
- * repeated with the same parameters and the same result (duplicate).
+ * repeated for the rows of an earlier result, and asks those units that know
+ * other patterns.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,17 +19,11 @@
 #include "executor/execdesc.h"
 
 #include "collect/execution.h"
+#include "collect/duplicates.h"
+#include "collect/loops.h"
 #include "collect/producers.h"
-
-/* When a statement came, as seen from the server. */
-typedef struct PgvArrival
-{
-	TimestampTz at;				/* its first message */
-	double		wait_ms;		/* since the end of the one before it */
-	double		plan_ms;		/* planning it took since then */
-	bool		queued;			/* it may have come before that end */
-	bool		pipelined;		/* it came before the client asked for an answer */
-} PgvArrival;
+#include "collect/signs.h"
+#include "collect/walks.h"
 
 #define PGV_WATCH_CREDITS 4
 
@@ -44,8 +38,9 @@ typedef struct PgvWatch
 		int			burst;		/* index, while that is its serial */
 		uint64		serial;
 	}			credits[PGV_WATCH_CREDITS];
-	int			same;			/* index, while same_serial is its serial */
-	uint64		same_serial;
+	PgvSameWatch same;
+	PgvLoopWatch loop;
+	PgvWalkWatch walk;
 	PgvArrival	arrival;
 	PgvCapture	capture;
 } PgvWatch;
@@ -57,7 +52,13 @@ pgv_watch_clear(PgvWatch *watch)
 	watch->watched = false;
 	watch->tell = false;
 	watch->ncredits = 0;
-	watch->same_serial = 0;
+	watch->same.serial = 0;
+	watch->loop.serial = 0;
+	watch->loop.loop = 0;
+	watch->loop.tell = false;
+	watch->walk.serial = 0;
+	watch->walk.walk = 0;
+	watch->walk.tell = false;
 	watch->capture.serial = 0;
 	watch->capture.burst = 0;
 	watch->capture.rows = 0;
@@ -68,8 +69,8 @@ pgv_watch_clear(PgvWatch *watch)
 }
 
 /*
- * A client's statement that returns rows was started.  child: it may be a
- * repeat (not so: a cursor, which is not executed yet, and a write).
+ * A client's statement was started.  child: it may be a repeat (not so: a
+ * cursor, which is not executed yet).
  * text_kept: the statistics of statements hold its text.  Needs the transaction of the query.
  * May raise what reading the catalog raises.
  */
@@ -96,9 +97,6 @@ extern void pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query,
 
 /* The statement writes to tables. */
 extern void pgv_nplusone_wrote(QueryDesc *query);
-
-/* A message of the client has come: did it take its time? */
-extern void pgv_nplusone_pause(const PgvArrival *arrival);
 
 /* Another statement of the client: whatever ran uninterrupted is over. */
 extern void pgv_nplusone_interrupt(bool may_write);

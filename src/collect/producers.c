@@ -79,6 +79,12 @@ static PgvKnownShape *shapes = NULL;	/* PGV_SHAPES, by queryid */
 static PgvProducers *producers = NULL;
 static uint64 next_serial = 1;
 
+uint64
+pgv_producers_tick(void)
+{
+	return next_serial++;
+}
+
 /* ----- shapes ----- */
 
 /*
@@ -522,7 +528,7 @@ pgv_capture_begin(PgvCapture *capture, DestReceiver *inner, bool growing)
 {
 	if (capture->serial == 0)
 	{
-		capture->serial = next_serial++;
+		capture->serial = pgv_producers_tick();
 		capture->rows = 0;
 		capture->checksum = 0;
 		capture->result = -1;

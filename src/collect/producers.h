@@ -91,6 +91,12 @@ typedef struct PgvHit
 } PgvHit;
 
 /*
+ * The clock of executions: results, bursts and credits are told apart, and put
+ * in order, by its ticks.
+ */
+extern uint64 pgv_producers_tick(void);
+
+/*
  * Which columns of a query's result to remember; ncolumns is 0 where none are.
  * The query must have been started.  The answer is remembered by queryid;
  * making it may look into the catalog, and raise what that raises.

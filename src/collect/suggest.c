@@ -502,6 +502,57 @@ words:
 	append_join(buf, link);
 }
 
+/*
+ * UPDATE and DELETE by a key take it from an array alike, if they set the same
+ * for all; what they set may come from a second array.
+ */
+void
+pgv_suggest_write(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				  const PgvLinkColumns *link, bool alone, bool one_transaction)
+{
+	char	   *column = get_attname(link->child_relid, link->child_attno, true);
+	int			start = 0;
+	int			end = 0;
+
+	if (stmt->commandType == CMD_INSERT)
+		appendStringInfoString(buf, "insert all rows with one statement: several rows of VALUES, INSERT ... SELECT from unnest of arrays, or COPY");
+	else if (child != NULL && column != NULL && alone && !has_word(child, breaks_any) &&
+			 find_equality(child, column, &start, &end))
+		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",
+						 start, child, end - start, child + start, child + end);
+	else if (stmt->commandType == CMD_UPDATE)
+		appendStringInfoString(buf, "update all rows with one statement: UPDATE ... FROM unnest of arrays with the keys and the new values");
+	else if (stmt->commandType == CMD_DELETE)
+		appendStringInfoString(buf, "delete all rows with one statement, with = ANY of an array");
+	else
+		appendStringInfoString(buf, "write all rows with one statement");
+	if (!one_transaction)
+		appendStringInfoString(buf, "; or at least in one transaction: each of its own waits for the disk");
+}
+
+void
+pgv_suggest_walk(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				 const PgvLinkColumns *link)
+{
+	appendStringInfoString(buf, "walk all steps in one statement, WITH RECURSIVE");
+	if (!OidIsValid(link->child_relid) || !OidIsValid(link->parent_relid))
+		return;
+	appendStringInfoString(buf, ", from step to step ON ");
+	append_column(buf, link->child_relid, link->child_attno);
+	appendStringInfoString(buf, " = ");
+	append_column(buf, link->parent_relid, link->parent_attno);
+}
+
+void
+pgv_suggest_run(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				const PgvLinkColumns *link)
+{
+	PgvLinkColumns own = *link;
+
+	own.type = PGV_LINK_NONE;
+	pgv_suggest_batch(buf, child, stmt, &own, true);
+}
+
 void
 pgv_suggest_duplicate(StringInfo buf)
 {

@@ -63,6 +63,28 @@ extern void pgv_suggest_batch(StringInfo buf, const char *child,
 							  const PlannedStmt *stmt,
 							  const PgvLinkColumns *link, bool alone);
 
+/*
+ * The same on a statement that writes; one_transaction: all repeats were in
+ * one.  link->child_relid is 0 where the column is not known.
+ */
+extern void pgv_suggest_write(StringInfo buf, const char *child,
+							  const PlannedStmt *stmt,
+							  const PgvLinkColumns *link, bool alone,
+							  bool one_transaction);
+
+/*
+ * The same on one whose value, compared with link->child_..., came from
+ * link->parent_... of its own previous result.
+ */
+extern void pgv_suggest_walk(StringInfo buf, const char *child,
+							 const PlannedStmt *stmt,
+							 const PgvLinkColumns *link);
+
+/* The same on lookups whose values came from outside the database. */
+extern void pgv_suggest_run(StringInfo buf, const char *child,
+							const PlannedStmt *stmt,
+							const PgvLinkColumns *link);
+
 /* Advice on a statement repeated with the same parameters. */
 extern void pgv_suggest_duplicate(StringInfo buf);
 

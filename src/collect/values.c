@@ -513,16 +513,64 @@ walk_plan(PgvWalk *walk, Plan *plan)
 	take_quals(walk, plan->qual, relid, tlist);
 }
 
+/*
+ * An expression that only changes the width of its argument, as a generic plan
+ * has around a parameter: bigint(integer) and the like.
+ */
+static Node *
+strip_widening(Node *node)
+{
+	node = strip_relabel(node);
+	if (node != NULL && IsA(node, FuncExpr) &&
+		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST &&
+		list_length(((FuncExpr *) node)->args) == 1 &&
+		pgv_value_family(((FuncExpr *) node)->funcresulttype) == PGV_FAMILY_INTEGER)
+		return strip_relabel(linitial(((FuncExpr *) node)->args));
+	return node;
+}
+
+/* The values of a row to be inserted, as if its columns were compared with them. */
+static void
+take_row(PgvWalk *walk, ModifyTable *insert)
+{
+	Plan	   *source = outerPlan(insert);
+	ListCell   *lc;
+
+	if (source == NULL || !IsA(source, Result) || outerPlan(source) != NULL)
+		return;
+	foreach(lc, source->targetlist)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		PgvPredicate *predicate = &walk->predicates[walk->n];
+		Oid			type;
+		Datum		value;
+
+		if (walk->n >= PGV_MAX_PREDICATES)
+			return;
+		if (tle->resjunk ||
+			!known_value(walk, strip_widening((Node *) tle->expr), &type, &value) ||
+			!column_of(walk, insert->nominalRelation, tle->resno, predicate) ||
+			!pgv_value_hash(type, value, &predicate->hash))
+			continue;
+		predicate->family = (uint8) pgv_value_family(type);
+		walk->n++;
+	}
+}
+
 int
 pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates)
 {
+	Plan	   *plan = query->plannedstmt->planTree;
 	PgvWalk		walk;
 
 	walk.query = query;
 	walk.predicates = predicates;
 	walk.n = 0;
 	walk.nodes = 0;
-	walk_plan(&walk, query->plannedstmt->planTree);
+	if (query->operation == CMD_INSERT && IsA(plan, ModifyTable))
+		take_row(&walk, (ModifyTable *) plan);
+	else
+		walk_plan(&walk, plan);
 	/* subqueries and CTEs that were not pulled up */
 	walk_plans(&walk, query->plannedstmt->subplans);
 	return walk.n;

@@ -62,7 +62,8 @@ extern uint64 pgv_bytes_mix(uint64 sum, const char *bytes, Size len);
 /*
  * The equality predicates of a plan between columns of tables and values that
  * are known now: constants and the query's parameters.  Returns how many of
- * at most PGV_MAX_PREDICATES were found.  A column of a partition is given as
+ * at most PGV_MAX_PREDICATES were found.  Of a row to be inserted the values
+ * count as such, each with its column.  A column of a partition is given as
  * the partitioned table's.  Looks at no catalog, takes no lock.
  */
 extern int	pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates);

@@ -40,7 +40,7 @@ AS 'MODULE_PATHNAME', 'pgv_surface_findings'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
 
 COMMENT ON FUNCTION _n_plus_one() IS
-'What vitals.n_plus_one reads. Findings of other roles are shown to members of pg_read_all_stats only.';
+'What vitals.n_plus_one and vitals.n_plus_one_suspected read. Findings of other roles are shown to members of pg_read_all_stats only.';
 
 CREATE VIEW n_plus_one AS
 SELECT
@@ -77,8 +77,8 @@ SELECT
 	f.first_seen,
 	f.last_seen
 FROM _n_plus_one() AS f
-LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = f.userid
-LEFT JOIN pg_catalog.pg_database AS d ON d.oid = f.dbid
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) f.userid
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) f.dbid
 WHERE f.confidence OPERATOR(pg_catalog.<>) 'suspected';
 
 COMMENT ON VIEW n_plus_one IS
@@ -148,4 +148,61 @@ COMMENT ON COLUMN n_plus_one.first_seen IS
 COMMENT ON COLUMN n_plus_one.last_seen IS
 'start of the last repeat';
 
-GRANT SELECT ON n_plus_one TO PUBLIC;
+CREATE VIEW n_plus_one_suspected AS
+SELECT
+	f.kind,
+	f.confidence,
+	d.datname,
+	r.rolname AS username,
+	f.application_name,
+	f.tags,
+	f.queryid,
+	f.fingerprint,
+	f.query,
+	f.parent_queryid,
+	f.parent_fingerprint,
+	f.parent_query,
+	f.link,
+	f.bursts,
+	f.repeats,
+	f.max_repeats,
+	f.avg_repeats,
+	f.distinct_parameters,
+	f.exec_time,
+	f.plan_time,
+	f.wait_time,
+	f.p10_wait_time,
+	f.lock_time,
+	f.rows,
+	f.shared_blks_hit,
+	f.shared_blks_read,
+	f.wasted_time_low,
+	f.wasted_time_high,
+	f.suggestion,
+	f.evidence,
+	f.first_seen,
+	f.last_seen
+FROM _n_plus_one() AS f
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) f.userid
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) f.dbid
+WHERE f.confidence OPERATOR(pg_catalog.=) 'suspected';
+
+COMMENT ON VIEW n_plus_one_suspected IS
+'Repeats that nothing but their number speaks against: many lookups or writes in a row, in autocommit, for the rows of no parent. The columns are those of n_plus_one; times are in ms. Findings of other roles are shown to members of pg_read_all_stats only.';
+
+/* its columns mean the same */
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN
+		SELECT a.attname, pg_catalog.col_description(a.attrelid, a.attnum) AS words
+		FROM pg_catalog.pg_attribute AS a
+		WHERE a.attrelid = 'n_plus_one'::pg_catalog.regclass AND a.attnum > 0
+	LOOP
+		EXECUTE pg_catalog.format('COMMENT ON COLUMN n_plus_one_suspected.%I IS %L', c.attname, c.words);
+	END LOOP;
+END
+$$;
+
+GRANT SELECT ON n_plus_one, n_plus_one_suspected TO PUBLIC;

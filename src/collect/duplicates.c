@@ -1,0 +1,254 @@
+/*-------------------------------------------------------------------------
+ *
+ * duplicates.c
+ *	  Statements repeated with the same parameters and the same result, while
+ *	  nothing was written to their tables: the first would have done.
+ *
+ * A set-associative table of the last executions, by statement and parameters.
+ * Most are never seen again and cost no more than a line of it.  From the
+ * second time on the result is summed up, and the sums are compared.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
+
+#include "base/settings.h"
+#include "collect/duplicates.h"
+#include "collect/suggest.h"
+#include "collect/tell.h"
+
+#define PGV_SAME_SETS 16		/* power of two */
+#define PGV_SAME_WAYS 4
+#define PGV_SAMES (PGV_SAME_SETS * PGV_SAME_WAYS)
+#define PGV_DUPLICATE_GAP_MS 60.0
+
+/*
+ * One statement with one set of parameters, when it was seen last: most are
+ * never seen again, and cost no more than this.
+ */
+typedef struct PgvSeen
+{
+	uint64		key;
+	uint64		clock;			/* of writes, when it was first seen */
+	TimestampTz last;
+	float		exec_ms;		/* of the first time, for the tally */
+	float		plan_ms;
+	float		wait_ms;
+	uint32		rows;
+	uint32		hit;
+	uint32		read;
+} PgvSeen;
+
+/* One that was seen again.  Stands at the same index as its PgvSeen. */
+typedef struct PgvSame
+{
+	uint64		serial;			/* 0: free */
+	uint64		fingerprint;
+	uint64		checksum;
+	uint64		rows;
+	int64		count;			/* executions, the first included */
+	int64		slow;			/* gaps too long for a burst */
+	int64		loose;			/* steps with a sign of another request between */
+	uint64		breaks;			/* clocks of such signs, at the last time */
+	uint64		requests;
+	uint32		lxid;			/* transaction block; 0: none */
+	bool		reported;
+	PgvTally	tally;
+} PgvSame;
+
+static PgvSeen seen[PGV_SAMES];
+static PgvSame sames[PGV_SAMES];
+static uint64 next_serial = 1;
+
+/* The place of a key in its set, or the one used longest ago. */
+static int
+place_of(uint64 key)
+{
+	int			set = (int) ((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS;
+	int			oldest = set;
+
+	for (int i = set; i < set + PGV_SAME_WAYS; i++)
+	{
+		if (seen[i].key == key)
+			return i;
+		if (seen[i].last < seen[oldest].last)
+			oldest = i;
+	}
+	return oldest;
+}
+
+/* It is seen for the second time: what the first took counts as well. */
+static void
+begin_same(PgvSame *s, const PgvSeen *first, uint64 fingerprint)
+{
+	memset(s, 0, sizeof(*s));
+	s->serial = next_serial++;
+	s->fingerprint = fingerprint;
+	s->count = 1;
+	pgv_tally_clear(&s->tally);
+	pgv_tally_repeat(&s->tally, first->wait_ms, first->plan_ms);
+	s->tally.exec_ms = first->exec_ms;
+	s->tally.rows = first->rows;
+	s->tally.blocks_hit = first->hit;
+	s->tally.blocks_read = first->read;
+}
+
+/* The first time is over. */
+static void
+note_first(PgvSeen *s, const PgvArrival *arrival, const PgvUsage *usage, uint64 rows)
+{
+	s->exec_ms = usage->time_ms;
+	s->plan_ms = arrival->plan_ms;
+	s->wait_ms = arrival->wait_ms;
+	s->rows = rows;
+	s->hit = usage->any_buffers ? usage->buffers.shared_blks_hit : 0;
+	s->read = usage->any_buffers ? usage->buffers.shared_blks_read : 0;
+}
+
+/*
+ * A duplicate is one request's: it does not go on in another transaction
+ * block, nor, once reported, behind a sign of another request.
+ */
+static bool
+is_another_request(const PgvSame *s)
+{
+	if (s->serial == 0)
+		return false;
+	return s->lxid != pgv_block_lxid() ||
+		(s->lxid == 0 && s->reported && s->requests != pgv_signs.requests);
+}
+
+bool
+pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
+					 uint64 key, const PgvArrival *arrival)
+{
+	int			i = place_of(key);
+	PgvSame    *s = &sames[i];
+
+	watch->place = i;
+	if (seen[i].key != key || !pgv_is_alive(seen[i].last, arrival) ||
+		pgv_written_since(query, seen[i].clock) || is_another_request(s))
+	{
+		seen[i].key = key;
+		seen[i].clock = pgv_write_clock();
+		seen[i].last = arrival->at;
+		s->serial = 0;
+		return false;
+	}
+	if (s->serial == 0)
+	{
+		begin_same(s, &seen[i], fingerprint);
+		s->lxid = pgv_block_lxid();
+	}
+	else if (s->breaks != pgv_signs.breaks)
+		s->loose++;
+	s->breaks = pgv_signs.breaks;
+	s->requests = pgv_signs.requests;
+	if (arrival->at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
+		s->slow++;
+	s->count++;
+	watch->serial = s->serial;
+	return true;
+}
+
+/* How many sets of parameters of this statement are reported by now? */
+static int
+reported_sames(uint64 fingerprint)
+{
+	int			n = 0;
+
+	for (int i = 0; i < PGV_SAMES; i++)
+	{
+		if (sames[i].serial != 0 && sames[i].reported &&
+			sames[i].fingerprint == fingerprint)
+			n++;
+	}
+	return n;
+}
+
+static void
+report_same(PgvSame *s, const PgvStatementRef *ref)
+{
+	PgvFinding	delta;
+	PgvFindingWords words = {NULL};
+	StringInfoData suggestion;
+	int			others = reported_sames(s->fingerprint);
+
+	memset(&delta, 0, sizeof(delta));
+	delta.fingerprint = s->fingerprint;
+	delta.queryid = ref->queryid;
+	delta.confidence = PGV_PROVEN;
+	delta.bursts = others == 0 ? 1 : 0;
+	delta.max_repeats = s->count;
+	delta.distinct = s->reported ? others : others + 1;
+	delta.tally = s->tally;
+	initStringInfo(&suggestion);
+	if (others == 0)
+		pgv_suggest_duplicate(&suggestion);
+	words.suggestion = suggestion.data;
+	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, &words);
+	s->reported = true;
+	pgv_tally_clear(&s->tally);
+}
+
+/* Is the result the one that came before?  The first was not looked at. */
+static bool
+same_result(PgvSame *s, const PgvCapture *capture)
+{
+	if (s->count == 2)
+	{
+		s->rows = capture->rows;
+		s->checksum = capture->checksum;
+	}
+	return capture->rows == s->rows && capture->checksum == s->checksum;
+}
+
+void
+pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
+				   const PgvStatementRef *ref, const PgvArrival *arrival,
+				   const PgvCapture *capture, const PgvUsage *usage,
+				   uint64 rows, TimestampTz now)
+{
+	PgvSame    *s = &sames[watch->place];
+	bool		made;
+
+	/* the place may be another's by now, if cursors interleave */
+	seen[watch->place].last = now;
+	if (watch->serial == 0)
+		note_first(&seen[watch->place], arrival, usage, rows);
+	if (watch->serial == 0 || s->serial != watch->serial)
+		return;
+	pgv_tally_repeat(&s->tally, arrival->wait_ms, arrival->plan_ms);
+	pgv_tally_usage(&s->tally, usage, rows);
+	if (!same_result(s, capture))
+	{
+		s->serial = 0;
+		seen[watch->place].key = 0;
+		return;
+	}
+	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count ||
+		(s->lxid == 0 && s->loose * 2 >= s->count - 1))
+		return;
+	made = !s->reported;
+	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
+		return;
+	report_same(s, ref);
+	if (made)
+		pgv_tell(PGV_FINDING_DUPLICATE, s->fingerprint, s->count, 0);
+}
+
+void
+pgv_duplicates_forget(void)
+{
+	memset(seen, 0, sizeof(seen));
+	memset(sames, 0, sizeof(sames));
+}
+
+Size
+pgv_duplicates_memory(void)
+{
+	return sizeof(seen) + sizeof(sames);
+}

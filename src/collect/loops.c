@@ -1,0 +1,469 @@
+/*-------------------------------------------------------------------------
+ *
+ * loops.c
+ *	  Statements repeated one row at a time for the rows of no known parent.
+ *
+ * Two sorts: writes (a row is written at a time, wherever its values come
+ * from) and lookups (the values came from outside the database, or from a
+ * result not remembered).  A loop is one statement; what is asked of it
+ * depends on how its repeats are held together:
+ *
+ *	 one transaction		writes: at least min_repeats, with no more than
+ *							PGV_CYCLE other statements between two of them;
+ *							lookups: at least PGV_RUN_MIN different ones,
+ *							nothing between
+ *	 a transaction each		writes: at least PGV_RUN_MIN, each alone in a block
+ *							of its own, at a steady pace
+ *	 none (autocommit)		the same, but only suspected; lookups, too
+ *
+ * A steady pace is that of a program that does nothing else: what comes with
+ * requests or messages comes irregularly.  Measured from repeat to repeat, for
+ * the pauses within a cycle may differ.
+ *
+ * Nothing that looks at a job queue is a loop, nor what did not wait for the
+ * answers (pipelines, several statements in one message).
+ *
+ * The last statements of the client stand in a ring, from which it is read
+ * what came between two repeats.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "nodes/plannodes.h"
+
+#include "base/settings.h"
+#include "collect/loops.h"
+#include "collect/suggest.h"
+#include "collect/tell.h"
+#include "store/texts.h"
+
+#define PGV_LOOPS 16
+#define PGV_LOOP_VALUES 16		/* different keys remembered */
+#define PGV_STEPS 16			/* power of two */
+#define PGV_CYCLE 3				/* other statements in one cycle */
+#define PGV_CYCLE_ACROSS 1
+#define PGV_RUN_MIN 10
+#define PGV_STEADY 0.6			/* variation of the pace of writes */
+#define PGV_STEADY_READS 0.8
+#define PGV_PACE_MS 20.0
+#define PGV_PACE_READS_MS 60.0
+
+typedef struct PgvLoop
+{
+	uint64		serial;			/* 0: free */
+	uint64		fingerprint;
+	bool		writes;
+	bool		inserts;
+	bool		within;			/* one transaction holds all repeats */
+	bool		alone;			/* each in a block of its own */
+	bool		finding;
+	bool		reported;
+	PgvConfidence confidence;
+	uint32		lxid;			/* at the last repeat; 0: in no block */
+	int64		repeats;
+	int64		distinct;		/* different keys, as far as remembered */
+	int64		bad;			/* steps that are not like a loop's */
+	int64		pipelined;
+	uint64		step;			/* clocks at the last repeat */
+	uint64		interrupts;
+	uint64		queues;
+	uint64		pause_clock;
+	int64		pauses;
+	double		mean;			/* interval from repeat to repeat, ms */
+	double		sum_var;
+	TimestampTz last_at;		/* arrival of the last repeat */
+	TimestampTz last;			/* its end, as far as known */
+	uint32		keys[PGV_LOOP_VALUES];
+	PgvTally	tally;
+} PgvLoop;
+
+typedef struct PgvStep
+{
+	uint64		fingerprint;
+	uint32		lxid;
+} PgvStep;
+
+static PgvLoop loops[PGV_LOOPS];
+static PgvStep steps[PGV_STEPS];
+static uint64 step_clock = 0;
+static uint64 interrupts = 0;
+static uint64 next_serial = 1;
+
+void
+pgv_loops_step(uint64 fingerprint)
+{
+	PgvStep    *s = &steps[++step_clock & (PGV_STEPS - 1)];
+
+	s->fingerprint = fingerprint;
+	s->lxid = PGV_LXID();
+}
+
+void
+pgv_loops_interrupt(void)
+{
+	interrupts++;
+}
+
+static PgvLoop *
+find_loop(uint64 fingerprint)
+{
+	for (int i = 0; i < PGV_LOOPS; i++)
+	{
+		if (loops[i].fingerprint == fingerprint && loops[i].serial != 0)
+			return &loops[i];
+	}
+	return NULL;
+}
+
+/* A place for a new loop: a free one, or the one that was repeated longest ago. */
+static PgvLoop *
+choose_loop(void)
+{
+	PgvLoop    *oldest = &loops[0];
+
+	for (int i = 0; i < PGV_LOOPS; i++)
+	{
+		if (loops[i].serial == 0)
+			return &loops[i];
+		if (loops[i].last_at < oldest->last_at)
+			oldest = &loops[i];
+	}
+	return oldest;
+}
+
+static void
+begin_loop(PgvLoop *l, QueryDesc *query, uint64 fingerprint)
+{
+	memset(l, 0, offsetof(PgvLoop, keys));
+	l->serial = next_serial++;
+	l->fingerprint = fingerprint;
+	l->writes = (query->operation != CMD_SELECT);
+	l->inserts = (query->operation == CMD_INSERT);
+	pgv_tally_clear(&l->tally);
+}
+
+/* ----- what lies between two repeats ----- */
+
+/* Statements of a transaction in the ring, the present one left out. */
+static int
+steps_in(uint32 lxid)
+{
+	int			n = 0;
+
+	for (uint64 c = step_clock - 1; c > 0 && c + PGV_STEPS > step_clock; c--)
+		n += (steps[c & (PGV_STEPS - 1)].lxid == lxid);
+	return n;
+}
+
+/* Different statements since a step, up to "most" + 1. */
+static int
+different_since(uint64 step, int most)
+{
+	uint64		found[PGV_CYCLE + 1];
+	int			n = 0;
+
+	if (step_clock - step > PGV_STEPS)
+		return most + 1;
+	for (uint64 c = step + 1; c < step_clock && n <= most; c++)
+	{
+		uint64		fingerprint = steps[c & (PGV_STEPS - 1)].fingerprint;
+		bool		known = false;
+
+		for (int i = 0; i < n; i++)
+			known |= (found[i] == fingerprint);
+		if (!known)
+			found[n++] = fingerprint;
+	}
+	return n;
+}
+
+/* Does this repeat follow the last one as in a loop? */
+static bool
+follows(const PgvLoop *l, bool within)
+{
+	int			cycle = within ? PGV_CYCLE : PGV_CYCLE_ACROSS;
+
+	if (l->queues != pgv_signs.queues)
+		return false;
+	if (!l->writes)
+		return l->step + 1 == step_clock && l->interrupts == interrupts;
+	return different_since(l->step, cycle) <= cycle;
+}
+
+/*
+ * How is this repeat held together with the last?  Sets "within" and "alone";
+ * returns false if it is not.
+ */
+static bool
+holds_together(const PgvLoop *l, uint32 lxid, bool *within, bool *alone)
+{
+	*within = (lxid != 0 && lxid == l->lxid);
+	*alone = (lxid != 0 && l->lxid != 0 && !*within &&
+			  steps_in(PGV_LXID()) == 0 && steps_in(l->lxid) == 1);
+	if (l->repeats == 1)
+		return *within || *alone || (lxid == 0 && l->lxid == 0);
+	return *within == l->within && *alone == l->alone &&
+		(*within || *alone || (lxid == 0 && l->lxid == 0));
+}
+
+/* ----- counting ----- */
+
+static void
+count_key(PgvLoop *l, uint64 key)
+{
+	for (int i = 0; i < Min(l->distinct, PGV_LOOP_VALUES); i++)
+	{
+		if (l->keys[i] == (uint32) key)
+			return;
+	}
+	l->keys[l->distinct % PGV_LOOP_VALUES] = (uint32) key;
+	l->distinct++;
+}
+
+/* The interval since the last repeat: Welford (1962). */
+static void
+count_interval(PgvLoop *l, const PgvArrival *arrival)
+{
+	double		ms = (arrival->at - l->last_at) / 1000.0;
+	double		delta = ms - l->mean;
+
+	l->mean += delta / (l->repeats - 1);
+	l->sum_var += delta * (ms - l->mean);
+	l->pauses += (l->pause_clock != pgv_signs.pauses);
+	l->pipelined += pgv_did_not_wait(arrival);
+	if (l->within && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		l->tally.lock_ms += ms;
+}
+
+static void
+count_repeat(PgvLoop *l, uint64 key, const PgvArrival *arrival)
+{
+	l->repeats++;
+	count_key(l, key);
+	if (l->repeats > 1)
+		count_interval(l, arrival);
+	l->lxid = pgv_block_lxid();
+	l->step = step_clock;
+	l->interrupts = interrupts;
+	l->queues = pgv_signs.queues;
+	l->pause_clock = pgv_signs.pauses;
+	l->last_at = l->last = arrival->at;
+	pgv_tally_repeat(&l->tally, arrival->wait_ms, arrival->plan_ms);
+}
+
+/* Is the loop over, so that this repeat begins another? */
+static bool
+is_over(PgvLoop *l, const PgvArrival *arrival)
+{
+	bool		within;
+	bool		alone;
+
+	if (!pgv_is_alive(l->last, arrival) ||
+		!holds_together(l, pgv_block_lxid(), &within, &alone))
+		return true;
+	l->within = within;
+	l->alone = alone;
+	if (follows(l, within))
+		return false;
+	/* a loop may falter now and then, once it is one */
+	l->bad++;
+	return !l->writes || l->repeats < pgv_n_plus_one_min_repeats ||
+		l->bad * 5 > l->repeats;
+}
+
+/* ----- verdicts ----- */
+
+static bool
+is_steady(const PgvLoop *l, double variation, double pace)
+{
+	double		n = l->repeats - 1;
+
+	return n > 1 && l->mean < pace &&
+		l->sum_var / n < l->mean * l->mean * variation * variation;
+}
+
+/* Is it a finding?  Sets its confidence. */
+static bool
+is_finding(PgvLoop *l)
+{
+	int			min = pgv_n_plus_one_min_repeats;
+	int64		different = l->inserts ? l->repeats : l->distinct;
+
+	if (l->pipelined * 5 >= (l->repeats - 1) * 4)
+		return false;
+	l->confidence = PGV_LIKELY;
+	if (l->within)
+		return different >= (l->writes ? min : Max(PGV_RUN_MIN, min));
+	if (different < Max(PGV_RUN_MIN, min) || different * 5 < l->repeats * 4)
+		return false;
+	if (!l->alone || !l->writes)
+		l->confidence = PGV_SUSPECTED;
+	if (l->writes)
+		return is_steady(l, PGV_STEADY, PGV_PACE_MS);
+	return l->pauses * 5 <= l->repeats &&
+		is_steady(l, PGV_STEADY_READS, PGV_PACE_READS_MS);
+}
+
+/* Its first predicate on a table of the application; false: there is none. */
+static bool
+find_column(QueryDesc *query, PgvLinkColumns *link)
+{
+	PgvPredicate predicates[PGV_MAX_PREDICATES];
+	int			n = pgv_values_predicates(query, predicates);
+
+	memset(link, 0, sizeof(*link));
+	for (int i = 0; i < n; i++)
+	{
+		if (predicates[i].relid < FirstNormalObjectId)
+			continue;
+		link->child_relid = predicates[i].relid;
+		link->child_attno = predicates[i].attno;
+		return true;
+	}
+	return false;
+}
+
+void
+pgv_loops_count(PgvLoopWatch *watch, QueryDesc *query, uint64 fingerprint,
+				uint64 key, const PgvArrival *arrival)
+{
+	PgvLoop    *l = find_loop(fingerprint);
+	PgvLinkColumns link;
+
+	if (l == NULL)
+	{
+		l = choose_loop();
+		begin_loop(l, query, fingerprint);
+	}
+	else if (is_over(l, arrival))
+		begin_loop(l, query, fingerprint);
+	count_repeat(l, key, arrival);
+	watch->loop = (int) (l - loops);
+	watch->serial = l->serial;
+	if (l->finding || !is_finding(l))
+		return;
+	/* a repeat of what is no lookup is no N+1 */
+	if (!l->inserts && !find_column(query, &link))
+	{
+		l->serial = watch->serial = 0;
+		return;
+	}
+	l->finding = watch->tell = true;
+}
+
+/* ----- reporting ----- */
+
+static void
+describe_loop(const PgvLoop *l, QueryDesc *query, PgvFindingWords *words)
+{
+	char	   *child = pgv_texts_copy(l->fingerprint);
+	PgvLinkColumns link;
+	StringInfoData suggestion;
+
+	initStringInfo(&suggestion);
+	find_column(query, &link);
+	if (l->writes)
+		pgv_suggest_write(&suggestion, child, query->plannedstmt, &link,
+						  l->distinct > 1, l->within);
+	else
+		pgv_suggest_run(&suggestion, child, query->plannedstmt, &link);
+	words->link = words->tags = NULL;
+	words->suggestion = suggestion.data;
+}
+
+static PgvFindingKind
+kind_of(const PgvLoop *l)
+{
+	return l->writes ? PGV_FINDING_WRITE : PGV_FINDING_N_PLUS_ONE;
+}
+
+static void
+report_loop(PgvLoop *l, QueryDesc *query, const PgvStatementRef *ref)
+{
+	PgvFinding	delta;
+	PgvFindingWords words;
+	bool		first = !l->reported;
+
+	memset(&delta, 0, sizeof(delta));
+	delta.fingerprint = l->fingerprint;
+	delta.queryid = ref->queryid;
+	delta.confidence = l->confidence;
+	delta.bursts = first ? 1 : 0;
+	delta.in_transaction = (first && l->within) ? 1 : 0;
+	delta.max_repeats = l->repeats;
+	delta.distinct = l->distinct;
+	delta.tally = l->tally;
+	if (first)
+		describe_loop(l, query, &words);
+	pgv_findings_report(kind_of(l), &delta, ref, first ? &words : NULL);
+	l->reported = true;
+	pgv_tally_clear(&l->tally);
+}
+
+static PgvLoop *
+watched(const PgvLoopWatch *watch)
+{
+	PgvLoop    *l = &loops[watch->loop];
+
+	return watch->serial != 0 && l->serial == watch->serial ? l : NULL;
+}
+
+void
+pgv_loops_run(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
+{
+	PgvLoop    *l = watched(watch);
+
+	if (!watch->tell || l == NULL || l->confidence == PGV_SUSPECTED ||
+		pgv_n_plus_one_action == PGV_ACTION_OFF)
+		return;
+	watch->tell = false;
+	report_loop(l, query, ref);
+	pgv_tell(kind_of(l), l->fingerprint, l->repeats, 0);
+}
+
+void
+pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+			  const PgvUsage *usage, uint64 rows, TimestampTz now)
+{
+	PgvLoop    *l = watched(watch);
+
+	if (l == NULL)
+		return;
+	l->last = now;
+	pgv_tally_usage(&l->tally, usage, rows);
+	if (l->finding)
+		report_loop(l, query, ref);
+}
+
+bool
+pgv_loops_reported(uint64 fingerprint, const PgvArrival *arrival)
+{
+	PgvLoop    *l = find_loop(fingerprint);
+
+	return l != NULL && l->reported && pgv_is_alive(l->last, arrival);
+}
+
+void
+pgv_loops_drop(uint64 fingerprint)
+{
+	PgvLoop    *l = find_loop(fingerprint);
+
+	if (l != NULL)
+		l->serial = 0;
+}
+
+void
+pgv_loops_forget(void)
+{
+	for (int i = 0; i < PGV_LOOPS; i++)
+		loops[i].serial = 0;
+}
+
+Size
+pgv_loops_memory(void)
+{
+	return sizeof(loops) + sizeof(steps);
+}

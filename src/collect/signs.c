@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * signs.c
+ *	  What tells one request of a client from the next, and old from new.
+ *
+ * On a backend that many clients share, one request follows the other without
+ * a word.  Signs of a new one are a pause, and a statement that belongs to no
+ * loop and comes with other parameters than before.  A few of those are
+ * remembered.
+ *
+ * Writes are remembered by table, in a small table of clocks where one may
+ * stand for another: then something is taken to be written that was not,
+ * which costs a finding and makes no false one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "nodes/plannodes.h"
+
+#include "base/settings.h"
+#include "collect/signs.h"
+
+#define PGV_PAUSE_SHARE 50		/* part of max_gap that is a pause: 5 ms */
+#define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
+#define PGV_STRAYS 16
+#define PGV_WRITTEN 32			/* power of two */
+
+PgvSigns	pgv_signs;
+
+static double floor_ms = 0;		/* about the least wait of this client */
+static struct
+{
+	uint64		fingerprint;
+	uint64		key;
+}			strays[PGV_STRAYS];
+static int	next_stray = 0;
+
+static uint64 written[PGV_WRITTEN]; /* clocks, by table */
+static uint64 write_clock = 1;
+static uint64 all_written = 0;	/* clock of the last write to who knows what */
+
+/*
+ * A pause: the client thought for longer than it takes there and back.  A
+ * loop may do that as well, but then it does not look like anything else.
+ */
+void
+pgv_signs_pause(const PgvArrival *arrival)
+{
+	if (arrival->wait_ms <= 0)
+		return;
+	if (arrival->wait_ms > (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * floor_ms)
+	{
+		pgv_signs.breaks++;
+		pgv_signs.pauses++;
+	}
+	floor_ms = Min(Min(floor_ms * 1.05 + 0.01, arrival->wait_ms), 1.0);
+}
+
+void
+pgv_signs_stray(uint64 fingerprint, uint64 key)
+{
+	for (int i = 0; i < PGV_STRAYS; i++)
+	{
+		if (strays[i].fingerprint != fingerprint)
+			continue;
+		if (strays[i].key != key)
+		{
+			pgv_signs.breaks++;
+			pgv_signs.requests++;
+		}
+		strays[i].key = key;
+		return;
+	}
+	strays[next_stray].fingerprint = fingerprint;
+	strays[next_stray].key = key;
+	next_stray = (next_stray + 1) % PGV_STRAYS;
+}
+
+void
+pgv_signs_forget(void)
+{
+	memset(strays, 0, sizeof(strays));
+}
+
+uint32
+pgv_block_lxid(void)
+{
+	return IsTransactionBlock() ? PGV_LXID() : 0;
+}
+
+bool
+pgv_is_alive(TimestampTz last, const PgvArrival *arrival)
+{
+	return arrival->at - last <= (int64) pgv_n_plus_one_max_gap_ms * 1000;
+}
+
+bool
+pgv_did_not_wait(const PgvArrival *arrival)
+{
+	return arrival->pipelined || arrival->wait_ms <= 0 ||
+		(arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS);
+}
+
+void
+pgv_signs_wrote(QueryDesc *query)
+{
+	ListCell   *lc;
+
+	write_clock++;
+	foreach(lc, query->plannedstmt->relationOids)
+		written[lfirst_oid(lc) & (PGV_WRITTEN - 1)] = write_clock;
+}
+
+void
+pgv_signs_wrote_unknown(void)
+{
+	all_written = ++write_clock;
+}
+
+uint64
+pgv_write_clock(void)
+{
+	return write_clock;
+}
+
+bool
+pgv_written_since(QueryDesc *query, uint64 clock)
+{
+	ListCell   *lc;
+
+	if (all_written > clock)
+		return true;
+	foreach(lc, query->plannedstmt->relationOids)
+	{
+		if (written[lfirst_oid(lc) & (PGV_WRITTEN - 1)] > clock)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,69 @@
+/*-------------------------------------------------------------------------
+ *
+ * signs.h
+ *	  What tells one request of a client from the next, and old from new.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_SIGNS_H
+#define PGV_SIGNS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "executor/execdesc.h"
+
+/* When a statement came, as seen from the server. */
+typedef struct PgvArrival
+{
+	TimestampTz at;				/* its first message */
+	double		wait_ms;		/* since the end of the one before it */
+	double		plan_ms;		/* planning it took since then */
+	bool		queued;			/* it may have come before that end */
+	bool		pipelined;		/* it came before the client asked for an answer */
+} PgvArrival;
+
+/* Clocks: each sign advances them. */
+typedef struct PgvSigns
+{
+	uint64		breaks;			/* signs that another request has begun */
+	uint64		requests;		/* such signs but for pauses */
+	uint64		pauses;			/* pauses */
+	uint64		queues;			/* statements of a job queue */
+} PgvSigns;
+
+extern PgvSigns pgv_signs;
+
+/* A message of the client has come: did it take its time? */
+extern void pgv_signs_pause(const PgvArrival *arrival);
+
+/*
+ * A statement (key: with its parameters) that belongs to no loop: where it
+ * came before with other parameters, somebody else's request begins (whose
+ * session is it, which page).
+ */
+extern void pgv_signs_stray(uint64 fingerprint, uint64 key);
+
+/* The session begins anew. */
+extern void pgv_signs_forget(void);
+
+/* The transaction block we are in; 0: in none. */
+extern uint32 pgv_block_lxid(void);
+
+/* Is what was last active then still going on? */
+extern bool pgv_is_alive(TimestampTz last, const PgvArrival *arrival);
+
+/* Did it come without waiting for the answer to the one before it? */
+extern bool pgv_did_not_wait(const PgvArrival *arrival);
+
+/* A query writes to its tables; some statement writes to who knows what. */
+extern void pgv_signs_wrote(QueryDesc *query);
+extern void pgv_signs_wrote_unknown(void);
+
+/* The time on the clock of writes. */
+extern uint64 pgv_write_clock(void);
+
+/* Was any table of the query written to since? */
+extern bool pgv_written_since(QueryDesc *query, uint64 clock);
+
+#endif							/* PGV_SIGNS_H */
