@@ -78,7 +78,10 @@ SET pg_vitals.ignore_applications = 'x';
 RESET ROLE;
 SET pg_vitals.n_plus_one_min_repeats = 1;
 SET pg_vitals.n_plus_one_sample_rows = 257;
+-- from 16 on, the message has units
+\set VERBOSITY sqlstate
 SET pg_vitals.n_plus_one_max_gap = '2min';
+\set VERBOSITY default
 SET pg_vitals.n_plus_two = 1;
 DROP ROLE regress_nps;
 

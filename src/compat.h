@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
+#include "port/pg_bitutils.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -54,6 +55,23 @@ typedef JumbleState PgvJumbleState;
 	Query *parse, const char *query_string, int cursorOptions, \
 	ParamListInfo boundParams
 #define PGV_PLANNER_PASS parse, query_string, cursorOptions, boundParams
+#endif
+
+/* standard_planner() without EXPLAIN. */
+#if PG_VERSION_NUM >= 190000
+#define PGV_STANDARD_PLANNER(query, string, options, params) \
+	standard_planner(query, string, options, params, NULL)
+#else
+#define PGV_STANDARD_PLANNER(query, string, options, params) \
+	standard_planner(query, string, options, params)
+#endif
+
+/* What GROUP BY has: from 18 on a range table entry of its own. */
+#if PG_VERSION_NUM >= 180000
+#define PGV_GROUP_EXPRESSIONS(rte) \
+	((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#else
+#define PGV_GROUP_EXPRESSIONS(rte) NIL
 #endif
 
 /* ExecutorRun(): 18 drops execute_once. */
@@ -132,12 +150,6 @@ typedef JumbleState PgvJumbleState;
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
 #define guc_free(ptr) free(ptr)
-#endif
-
-#if PG_VERSION_NUM >= 190000
-#define PGV_BGWORKER_FLAGS (BGWORKER_SHMEM_ACCESS | BGWORKER_INTERRUPTIBLE)
-#else
-#define PGV_BGWORKER_FLAGS (BGWORKER_SHMEM_ACCESS)
 #endif
 
 #if PG_VERSION_NUM >= 180000

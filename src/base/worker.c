@@ -35,7 +35,7 @@ pgv_worker_register(const PgvTick *list, int n)
 	ticks = list;
 	nticks = n;
 	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = PGV_BGWORKER_FLAGS;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = 5;
 	strlcpy(worker.bgw_library_name, "pg_vitals", sizeof(worker.bgw_library_name));
