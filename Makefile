@@ -34,12 +34,21 @@ UNITS = \
 	surface/statements \
 	surface/findings \
 	surface/info \
+	surface/sqledit \
+	surface/sandbox \
+	surface/queryshape \
+	surface/draft \
+	surface/rewrite_read \
+	surface/rewrite_join \
+	surface/rewrite_write \
+	surface/rewrite \
 	hooks
 
 # The parts of the install script, src/sql/PART.sql, in the order they need each other.
 SQL_PARTS = \
 	statements \
 	n_plus_one \
+	rewrite \
 	info
 
 EXTENSION = pg_vitals
