@@ -4,7 +4,8 @@
 -- expected is an array of objects:
 --   kind         default n_plus_one
 --   repeated     regular expression for the repeated statement
---   parent       regular expression for its parent, or null where there is none
+--   parent       regular expression for its parent, or null where there is none;
+--                left out where it is not asked
 --   repeats      exact number of executions
 --   link         regular expression for the link; left out where it is not asked
 -- Each element must be found once, and nothing else may be there.  Returns one
@@ -44,7 +45,8 @@ BEGIN
 		FROM generate_subscripts(found, 1) i
 		WHERE found[i] ->> 'kind' = coalesce(wanted ->> 'kind', 'n_plus_one')
 			AND found[i] ->> 'query' ~ (wanted ->> 'repeated')
-			AND CASE WHEN wanted ->> 'parent' IS NULL
+			AND CASE WHEN NOT wanted ? 'parent' THEN true
+					 WHEN wanted ->> 'parent' IS NULL
 					 THEN checks.parent(found[i]) IS NULL
 					 ELSE coalesce(checks.parent(found[i]) ~ (wanted ->> 'parent'), false) END
 			AND (found[i] ->> 'repeats')::bigint = (wanted ->> 'repeats')::bigint
@@ -54,7 +56,7 @@ BEGIN
 		IF place IS NULL THEN
 			RETURN NEXT 'expected ' || checks.describe(
 				coalesce(wanted ->> 'kind', 'n_plus_one'), wanted ->> 'repeated',
-				wanted ->> 'parent', (wanted ->> 'repeats')::bigint,
+				CASE WHEN wanted ? 'parent' THEN wanted ->> 'parent' ELSE 'any parent' END, (wanted ->> 'repeats')::bigint,
 				coalesce(wanted ->> 'link', 'any'));
 		ELSE
 			found := found[:place - 1] || found[place + 1:];

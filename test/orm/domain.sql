@@ -119,6 +119,54 @@ CREATE TABLE menu_entries (
 	setting_key text NOT NULL
 );
 
+-- A chain: each folder lies in the one before.
+CREATE TABLE folders (
+	id serial PRIMARY KEY,
+	parent_id int REFERENCES folders,
+	name text NOT NULL
+);
+
+-- Django's way to polymorphic associations.
+CREATE TABLE django_content_type (
+	id serial PRIMARY KEY,
+	app_label varchar(100) NOT NULL,
+	model varchar(100) NOT NULL,
+	UNIQUE (app_label, model)
+);
+
+CREATE TABLE labels (
+	id serial PRIMARY KEY,
+	content_type_id int NOT NULL REFERENCES django_content_type,
+	object_id int NOT NULL,
+	label text NOT NULL
+);
+
+-- The tables that screens write to; restore() puts them back before each.
+CREATE TABLE articles (
+	id serial PRIMARY KEY,
+	title text NOT NULL,
+	views int NOT NULL DEFAULT 0,
+	notes_count int NOT NULL DEFAULT 0
+);
+
+CREATE TABLE notes (
+	id bigserial PRIMARY KEY,
+	article_id int NOT NULL REFERENCES articles,
+	body text NOT NULL
+);
+
+CREATE TABLE subscribers (
+	id serial PRIMARY KEY,
+	email text NOT NULL UNIQUE,
+	visits int NOT NULL DEFAULT 0
+);
+
+-- Counted by a row trigger.
+CREATE TABLE marks (
+	id serial PRIMARY KEY,
+	article_id int NOT NULL REFERENCES articles
+);
+
 INSERT INTO countries
 	SELECT code, 'Country ' || code
 	FROM unnest('{ar,be,ch,de,es,fr,it,jp,no,pl,pt,se,uk}'::varchar[]) code;
@@ -203,6 +251,75 @@ INSERT INTO menu_entries (label, setting_key)
 	SELECT 'Entry ' || name, 'ui.' || name
 	FROM unnest('{search,theme,contact,locale,share,footer,imprint,
 		banner}'::text[]) name;
+
+INSERT INTO folders (parent_id, name)
+	SELECT nullif(i - 1, 0), 'Folder ' || i FROM generate_series(1, 12) i;
+
+-- As many and in the same order as attachments.
+INSERT INTO django_content_type (app_label, model) VALUES ('orm', 'author'), ('orm', 'post');
+INSERT INTO labels (content_type_id, object_id, label)
+	SELECT CASE owner_type WHEN 'author' THEN 1 ELSE 2 END, owner_id, 'label-' || id
+	FROM attachments ORDER BY id;
+
+-- Rows with low keys are there before a screen; what it inserts gets others.
+ALTER SEQUENCE articles_id_seq RESTART 101;
+ALTER SEQUENCE subscribers_id_seq RESTART 101;
+
+CREATE FUNCTION restore()
+RETURNS void LANGUAGE sql
+BEGIN ATOMIC
+	DELETE FROM marks;
+	DELETE FROM notes;
+	DELETE FROM articles;
+	DELETE FROM subscribers;
+	INSERT INTO articles (id, title) SELECT i, 'Article ' || i FROM generate_series(1, 12) i;
+	INSERT INTO subscribers (id, email)
+		SELECT i, 'known' || i || '@example.org' FROM generate_series(1, 12) i;
+END;
+
+DO 'BEGIN PERFORM restore(); END';
+
+-- Reads a table for each row it is called for.
+CREATE FUNCTION comment_total(post int)
+RETURNS bigint LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+	total bigint;
+BEGIN
+	SELECT count(*) INTO total FROM comments c WHERE c.post_id = post;
+	RETURN total;
+END
+$$;
+
+-- A loop in the server: 30 lookups.
+CREATE FUNCTION longest_comment()
+RETURNS int LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+	post record;
+	longest int := 0;
+	length int;
+BEGIN
+	FOR post IN SELECT p.id FROM posts p ORDER BY p.id LIMIT 30
+	LOOP
+		SELECT max(octet_length(c.body)) INTO length FROM comments c WHERE c.post_id = post.id;
+		longest := greatest(longest, length);
+	END LOOP;
+	RETURN longest;
+END
+$$;
+
+CREATE FUNCTION count_mark()
+RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+	UPDATE articles SET views = views + 1 WHERE id = NEW.article_id;
+	RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER count_mark AFTER INSERT ON marks
+	FOR EACH ROW EXECUTE FUNCTION count_mark();
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO orm;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO orm;

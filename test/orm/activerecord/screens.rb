@@ -2,82 +2,8 @@
 # …) at their first use, LIMIT is a parameter, too.  Beside each screen: what it
 # sends.
 
-require 'active_record'
-require 'json'
-require 'logger'
-require 'pg'
-
-$stdout.sync = true
-
-SERVER = { adapter: 'postgresql', database: 'orm', username: 'orm', pool: 1,
-           host: ENV['PGHOST'], port: ENV['PGPORT'] }.freeze
-
-class Record < ActiveRecord::Base
-  self.abstract_class = true
-end
-
-class Country < Record
-  self.primary_key = 'code'
-end
-
-class Author < Record
-  belongs_to :country, foreign_key: :country_code
-  has_one :profile
-  has_many :posts
-end
-
-class Profile < Record; end
-
-class Tag < Record; end
-
-class Post < Record
-  belongs_to :author
-  has_many :comments
-  has_many :attachments, as: :owner
-  has_and_belongs_to_many :tags, join_table: :post_tags
-end
-
-class Comment < Record
-  belongs_to :post
-  belongs_to :author
-end
-
-class Attachment < Record
-  belongs_to :owner, polymorphic: true
-
-  def self.polymorphic_class_for(name)
-    super(name.capitalize)
-  end
-end
-
-class User < Record; end
-
-class Order < Record
-  belongs_to :user
-  has_many :items, class_name: 'OrderItem'
-end
-
-class OrderItem < Record
-  belongs_to :product
-end
-
-class Product < Record; end
-
-class Setting < Record
-  self.primary_key = 'key'
-end
-
-class MenuEntry < Record; end
-
-SCREENS = []
-
-def screen(title, *finds, &run)
-  SCREENS << [title, finds, run]
-end
-
-def find(repeated, parent, repeats, link = nil, kind: 'n_plus_one')
-  { kind: kind, repeated: repeated, parent: parent, repeats: repeats, link: link }
-end
+require_relative 'models'
+require_relative 'vitals'
 
 POSTS = 'FROM "posts" ORDER BY'
 AUTHORS = find('FROM "authors" WHERE "authors"."id" = ', POSTS, 20, 'posts\.author_id → authors\.id')
@@ -100,6 +26,23 @@ screen('eager (eager_load) post list with author') { posts.eager_load(:author).e
 # 20 × … FROM "comments" WHERE "comments"."post_id" = $1
 screen('lazy post list with comments', COMMENTS) { posts.each { |post| post.comments.to_a } }
 screen('eager (preload) post list with comments') { posts.preload(:comments).each { |post| post.comments.to_a } }
+
+# 20 × … WHERE "comments"."post_id" = $1 ORDER BY "comments"."id" ASC LIMIT $2
+screen('lazy post list with first comment', COMMENTS) { posts.each { |post| post.comments.first } }
+screen('lazy post list with the sum of lengths',
+       find('SELECT SUM.* FROM "comments" WHERE', POSTS, 20, 'comments\.post_id → posts\.id')) do
+  posts.each { |post| post.comments.sum('length(body)') }
+end
+
+# 1 × … FROM "posts" ORDER BY … LIMIT $1, 12 × … WHERE "posts"."id" > $1 ORDER BY … LIMIT $2,
+# and 120 × the comments: two parents
+screen('lazy all posts in batches of ten with comments',
+       find('FROM "comments" WHERE "comments"."post_id" = ', 'FROM "posts" ORDER BY', 10,
+            'comments\.post_id → posts\.id', inside: true),
+       find('FROM "comments" WHERE "comments"."post_id" = ', 'FROM "posts" WHERE "posts"."id" > ', 110,
+            'comments\.post_id → posts\.id', inside: true), kinds: ['batch_iteration']) do
+  Post.find_each(batch_size: 10) { |post| post.comments.to_a }
+end
 
 # 20 × SELECT COUNT(*) FROM "comments" WHERE "comments"."post_id" = $1
 screen('lazy post list with comment counts', COMMENTS) { posts.each { |post| post.comments.count } }
@@ -187,57 +130,6 @@ screen('plain twelve post pages of different posts back to back') do
   end
 end
 
-# Opens a session and runs the screen in it; the statements it sent.
-def run_screen(run, in_transaction)
-  Record.establish_connection(SERVER)
-  ObjectSpace.each_object(Class).select { |model| model < Record }.each { |model| model.columns_hash }
-  sent = []
-  note = lambda do |*, payload|
-    sent << payload[:sql] unless payload[:name] == 'SCHEMA' || !payload[:sql].start_with?('SELECT')
-  end
-  ActiveSupport::Notifications.subscribed(note, 'sql.active_record') do
-    in_transaction ? Record.transaction(&run) : run.call
-  end
-  sent
-ensure
-  Record.remove_connection
-end
+require_relative 'kinds'
 
-# A lazy screen must send each repeated statement as often as it says.
-def wrong_statements(finds, sent)
-  finds.filter_map do |wanted|
-    times = sent.grep(Regexp.new(wanted[:repeated])).size
-    "screen sends #{times}, not #{wanted[:repeats]}, of #{wanted[:repeated]}" if times != wanted[:repeats]
-  end
-end
-
-def check(admin, run, finds, in_transaction)
-  admin.exec('SELECT vitals.reset()')
-  wrong = wrong_statements(finds, run_screen(run, in_transaction))
-  wrong + admin.exec_params('SELECT d FROM checks.differences($1) d', [finds.to_json]).column_values(0)
-rescue ActiveRecord::ActiveRecordError, NoMethodError => e
-  ["screen failed: #{e.message}"]
-end
-
-def report(title, wrong)
-  puts "#{wrong.empty? ? 'ok' : 'not ok'} - #{title}"
-  wrong.each { |line| puts "#   #{line.split.join(' ')}" }
-end
-
-def print_statements(title, run)
-  puts "\n#{title}"
-  run_screen(run, false).tally.each { |sql, times| puts "  #{times} × #{sql}" }
-end
-
-print_sql = ARGV.delete('--sql')
-pattern = Regexp.new(ARGV.first || '')
-chosen = SCREENS.map { |title, finds, run| ["activerecord #{title}", finds, run] }
-                .select { |title, *| title.match?(pattern) }
-if print_sql
-  chosen.each { |title, _, run| print_statements(title, run) }
-else
-  admin = PG.connect(dbname: 'orm')
-  %w[autocommit transaction].product(chosen) do |mode, (title, finds, run)|
-    report("#{title} (#{mode})", check(admin, run, finds, mode == 'transaction'))
-  end
-end
+Vitals.main

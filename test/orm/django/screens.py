@@ -1,117 +1,8 @@
-"""The screens on Django.  psycopg2 puts the parameters into the text: all
-statements go over the simple protocol with literals.  get() adds LIMIT 21."""
+"""The screens on Django.  get() adds LIMIT 21."""
 
-import contextlib
-import os
-
-import django
-from django.apps import AppConfig
-from django.conf import settings
-
-
-class Orm(AppConfig):
-    name = "__main__"
-    label = "orm"
-    path = os.path.dirname(os.path.abspath(__file__))
-
-
-settings.configure(
-    DATABASES={"default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": "orm",
-        "USER": "orm",
-        "HOST": os.environ["PGHOST"],
-        "PORT": os.environ["PGPORT"],
-        "OPTIONS": {"application_name": "django"},
-        "CONN_MAX_AGE": None,
-    }},
-    INSTALLED_APPS=["__main__.Orm"],
-    USE_TZ=True,
-)
-django.setup()
-
+from models import Author, Comment, Order, Post, models, open_session
 from django.core.paginator import Paginator
-from django.db import connection, models, transaction
 from vitals import find, main, screen
-
-
-def table(name):
-    """Meta of a model on a table of ../domain.sql."""
-    return type("Meta", (), {"app_label": "orm", "db_table": name, "managed": False})
-
-
-def belongs_to(model, column, related_name="+"):
-    return models.ForeignKey(model, models.DO_NOTHING, db_column=column,
-                             related_name=related_name, null=True)
-
-
-class Country(models.Model):
-    code = models.CharField(max_length=2, primary_key=True)
-    name = models.TextField()
-    Meta = table("countries")
-
-
-class Author(models.Model):
-    name = models.TextField()
-    email = models.TextField()
-    country = belongs_to(Country, "country_code")
-    Meta = table("authors")
-
-
-class Tag(models.Model):
-    name = models.TextField()
-    Meta = table("tags")
-
-
-class Post(models.Model):
-    author = belongs_to(Author, "author_id", "posts")
-    slug = models.TextField()
-    title = models.TextField()
-    body = models.TextField()
-    tags = models.ManyToManyField(Tag, db_table="post_tags")
-    Meta = table("posts")
-
-
-class Comment(models.Model):
-    id = models.BigAutoField(primary_key=True)
-    post = belongs_to(Post, "post_id", "comments")
-    author = belongs_to(Author, "author_id")
-    body = models.TextField()
-    Meta = table("comments")
-
-
-class Product(models.Model):
-    id = models.UUIDField(primary_key=True)
-    name = models.TextField()
-    Meta = table("products")
-
-
-class Order(models.Model):
-    id = models.UUIDField(primary_key=True)
-    placed_on = models.DateField()
-    Meta = table("orders")
-
-
-class OrderItem(models.Model):
-    id = models.UUIDField(primary_key=True)
-    order = belongs_to(Order, "order_id", "items")
-    product = belongs_to(Product, "product_id")
-    Meta = table("order_items")
-
-
-@contextlib.contextmanager
-def open_session(in_transaction, sent):
-    def note(execute, sql, params, many, context):
-        result = execute(sql, params, many, context)
-        sent.append(context["cursor"].query.decode())
-        return result
-
-    connection.ensure_connection()
-    with connection.execute_wrapper(note):
-        with transaction.atomic() if in_transaction else contextlib.nullcontext():
-            yield connection
-    connection.close()
-
 
 POSTS = 'FROM "posts" ORDER BY'
 AUTHORS = find('FROM "authors" WHERE "authors"."id" = ', POSTS, 20,
@@ -166,6 +57,30 @@ def _(db):
 @screen("eager (prefetch_related) post list with comments")
 def _(db):
     for post in posts.prefetch_related("comments")[:20]:
+        list(post.comments.all())
+
+
+# 20 × … FROM "comments" WHERE "comments"."post_id" IN (1)
+@screen("lazy post list with comments prefetched for each post",
+        find('FROM "comments" WHERE "comments"."post_id" IN ', POSTS, 20,
+             "comments\\.post_id → posts\\.id"))
+def _(db):
+    for post in posts[:20]:
+        models.prefetch_related_objects([post], "comments")
+
+
+# Three loops in one, and one in them
+@screen("lazy post list with author, their country, tags and comments",
+        find('FROM "authors" WHERE "authors"."id" = ', POSTS, 10, "posts\\.author_id → authors\\.id"),
+        find('FROM "tags" INNER JOIN "post_tags" ', POSTS, 10, "post_tags\\.post_id → posts\\.id"),
+        find('^SELECT "comments".* FROM "comments" WHERE "comments"."post_id" = ', POSTS, 10,
+             "comments\\.post_id → posts\\.id"),
+        find('FROM "countries" WHERE "countries"."code" = ', 'FROM "authors" WHERE', 10,
+             "authors\\.country_code → countries\\.code"))
+def _(db):
+    for post in posts[:10]:
+        post.author.country.name
+        list(post.tags.all())
         list(post.comments.all())
 
 
@@ -269,4 +184,5 @@ def _(db):
 
 
 if __name__ == "__main__":
+    import kinds  # noqa: F401, registers its screens
     main("django", open_session)

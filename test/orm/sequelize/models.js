@@ -40,6 +40,13 @@ function defineModels(sequelize) {
     Invoice: define('Invoice', 'invoices', { number: key(DECIMAL(12)), order_id: UUID }),
     Payment: define('Payment', 'payments', { id: serial, invoice_number: DECIMAL(12), amount: DECIMAL(10, 2) }),
     Setting: define('Setting', 'settings', { key: key(TEXT), value: TEXT }),
+    Folder: define('Folder', 'folders', { id: serial, parent_id: INTEGER, name: TEXT }),
+    Article: define('Article', 'articles', { id: serial, title: TEXT, views: INTEGER, notes_count: INTEGER }),
+    Note: define('Note', 'notes', {
+      id: { type: BIGINT, primaryKey: true, autoIncrement: true }, article_id: INTEGER, body: TEXT,
+    }),
+    Subscriber: define('Subscriber', 'subscribers', { id: serial, email: { type: TEXT, unique: true }, visits: INTEGER }),
+    Mark: define('Mark', 'marks', { id: serial, article_id: INTEGER }),
     MenuEntry: define('MenuEntry', 'menu_entries', { id: serial, label: TEXT, setting_key: TEXT }),
   };
 
@@ -55,6 +62,8 @@ function defineModels(sequelize) {
   m.Post.hasMany(m.Attachment, {
     as: 'attachments', foreignKey: 'owner_id', constraints: false, scope: { owner_type: 'post' },
   });
+  m.Folder.belongsTo(m.Folder, { as: 'parent', foreignKey: 'parent_id' });
+  m.Article.hasMany(m.Note, { as: 'notes', foreignKey: 'article_id' });
   m.Comment.belongsTo(m.Post, { as: 'post', foreignKey: 'post_id' });
   m.Comment.belongsTo(m.Author, { as: 'author', foreignKey: 'author_id' });
   m.Session.belongsTo(m.User, { as: 'user', foreignKey: 'user_id' });

@@ -966,5 +966,5 @@ async function otherSession(read) {
 }
 
 if (require.main === module) {
-  main('sequelize', [...associations, ...deep, ...keys, ...loops, ...quiet, ...pooled], openSession);
+  main('sequelize', [...associations, ...deep, ...keys, ...loops, ...quiet, ...pooled, ...require('./kinds')], openSession);
 }

@@ -1,103 +1,11 @@
-"""The screens on SQLAlchemy.  psycopg2 puts the parameters into the text: all
-statements go over the simple protocol with literals.  The identity map loads no
-row twice, so that 20 posts of 13 authors make 13 lookups; collections are
-compared with the operands in the other order (8 = comments.post_id)."""
+"""The screens on SQLAlchemy.  The identity map loads no row twice, so that 20
+posts of 13 authors make 13 lookups; collections are compared with the operands
+in the other order (8 = comments.post_id)."""
 
-import contextlib
-import os
-
-from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text
-from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.dialects.postgresql import UUID
-from sqlalchemy.orm import Session, declarative_base, joinedload, relationship
-from sqlalchemy.orm import selectinload, subqueryload
+from classes import Author, Comment, Order, OrderItem, Post, open_session
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload, selectinload, subqueryload
 from vitals import find, main, screen
-
-Base = declarative_base()
-
-
-class Country(Base):
-    __tablename__ = "countries"
-    code = Column(String(2), primary_key=True)
-    name = Column(Text)
-
-
-class Author(Base):
-    __tablename__ = "authors"
-    id = Column(Integer, primary_key=True)
-    name = Column(Text)
-    country_code = Column(ForeignKey("countries.code"))
-    country = relationship(Country)
-
-
-post_tags = Table("post_tags", Base.metadata,
-                  Column("post_id", ForeignKey("posts.id")),
-                  Column("tag_id", ForeignKey("tags.id")))
-
-
-class Tag(Base):
-    __tablename__ = "tags"
-    id = Column(Integer, primary_key=True)
-    name = Column(Text)
-
-
-class Post(Base):
-    __tablename__ = "posts"
-    id = Column(Integer, primary_key=True)
-    author_id = Column(ForeignKey("authors.id"))
-    title = Column(Text)
-    author = relationship(Author)
-    comments = relationship("Comment")
-    tags = relationship(Tag, secondary=post_tags)
-
-
-class Comment(Base):
-    __tablename__ = "comments"
-    id = Column(Integer, primary_key=True)
-    post_id = Column(ForeignKey("posts.id"))
-    author_id = Column(ForeignKey("authors.id"))
-    author = relationship(Author)
-
-
-class Product(Base):
-    __tablename__ = "products"
-    id = Column(UUID, primary_key=True)
-    name = Column(Text)
-
-
-class Order(Base):
-    __tablename__ = "orders"
-    id = Column(UUID, primary_key=True)
-    placed_on = Column(Date)
-    items = relationship("OrderItem")
-
-
-class OrderItem(Base):
-    __tablename__ = "order_items"
-    id = Column(UUID, primary_key=True)
-    order_id = Column(ForeignKey("orders.id"))
-    product_id = Column(ForeignKey("products.id"))
-    product = relationship(Product)
-
-
-@contextlib.contextmanager
-def open_session(in_transaction, sent):
-    engine = create_engine(
-        "postgresql+psycopg2://orm@/orm", pool_size=1, max_overflow=0,
-        connect_args={"host": os.environ["PGHOST"], "port": os.environ["PGPORT"],
-                      "application_name": "sqlalchemy"},
-        isolation_level="READ COMMITTED" if in_transaction else "AUTOCOMMIT")
-
-    @event.listens_for(engine, "after_cursor_execute")
-    def note(connection, cursor, statement, parameters, context, executemany):
-        sent.append(" ".join(cursor.query.decode().split()))
-
-    with Session(engine) as session:
-        session.connection()
-        del sent[:]  # what the dialect asked at its first connect
-        yield session
-    engine.dispose()
-
 
 POSTS = "FROM posts ORDER BY"
 posts = select(Post).order_by(Post.id).limit(20)
@@ -239,4 +147,5 @@ def _(db):
 
 
 if __name__ == "__main__":
-    main("sqlalchemy", open_session)
+    import kinds  # noqa: F401, registers its screens
+    main("sqlalchemy", open_session, between=lambda session: session.close())

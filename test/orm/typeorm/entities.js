@@ -86,6 +86,15 @@ const entities = [
     invoice: belongsTo('Invoice', 'invoice_number', 'payments'),
   }),
   entity('Setting', 'settings', { key: key('text'), value: text }),
+  entity('Folder', 'folders', { id: serial, parent_id: { type: 'int', nullable: true }, name: text }, {
+    parent: belongsTo('Folder', 'parent_id'),
+  }),
+  entity('Article', 'articles', {
+    id: serial, title: text, views: { type: 'int', default: 0 }, notes_count: { type: 'int', default: 0 },
+  }),
+  entity('Note', 'notes', { id: { type: 'bigint', primary: true, generated: 'increment' }, article_id: int, body: text }),
+  entity('Subscriber', 'subscribers', { id: serial, email: { type: 'text', unique: true }, visits: { type: 'int', default: 0 } }),
+  entity('Mark', 'marks', { id: serial, article_id: int }),
   entity('MenuEntry', 'menu_entries', { id: serial, label: text, setting_key: text }),
 ];
 

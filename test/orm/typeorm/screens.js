@@ -990,5 +990,5 @@ const pooled = [
 
 if (require.main === module) {
   main(typeorm === 'typeorm' ? 'typeorm 1' : 'typeorm 0.3',
-    [...associations, ...deep, ...keys, ...loops, ...quiet, ...pooled], openSession);
+    [...associations, ...deep, ...keys, ...loops, ...quiet, ...pooled, ...require('./kinds')], openSession);
 }
