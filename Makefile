@@ -16,14 +16,18 @@ UNITS = \
 	store/store \
 	store/persist \
 	collect/values \
+	collect/variables \
 	collect/identity \
 	collect/execution \
 	collect/pending \
 	collect/statements \
 	collect/suggest \
 	collect/producers \
+	collect/recent \
 	collect/findings \
+	collect/since \
 	collect/tell \
+	collect/nested \
 	collect/signs \
 	collect/duplicates \
 	collect/loops \
@@ -33,6 +37,7 @@ UNITS = \
 	surface/rows \
 	surface/statements \
 	surface/findings \
+	surface/ci \
 	surface/info \
 	surface/sqledit \
 	surface/sandbox \
@@ -48,6 +53,7 @@ UNITS = \
 SQL_PARTS = \
 	statements \
 	n_plus_one \
+	ci \
 	rewrite \
 	info
 

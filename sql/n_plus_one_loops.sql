@@ -110,6 +110,7 @@ SELECT id, parent_id FROM node WHERE id = 29;
 SELECT id, parent_id FROM node WHERE id = 28;
 SELECT id, parent_id FROM node WHERE id = 27;
 SELECT id, parent_id FROM node WHERE id = 26;
+SELECT id, parent_id FROM node WHERE id = 25;
 RESET pg_vitals.n_plus_one_action;
 RESET application_name;
 SET client_min_messages = warning;

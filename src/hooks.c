@@ -35,8 +35,10 @@
 #include "base/settings.h"
 #include "collect/frame.h"
 #include "collect/identity.h"
+#include "collect/nested.h"
 #include "collect/nplusone.h"
 #include "collect/statements.h"
+#include "collect/variables.h"
 #include "hooks.h"
 
 /* The utility statement being executed, innermost first; on the C stack. */
@@ -50,6 +52,7 @@ typedef struct PgvUtility
 	const PgvStatementRef *counted; /* NULL: it is not */
 	PgvMeasure	measure;
 	PgvUsage   *usage;
+	PgvScope	scope;
 } PgvUtility;
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
@@ -161,6 +164,7 @@ static void
 at_backend_exit(int code, Datum arg)
 {
 	pgv_frames_terminated();
+	pgv_nested_flush();
 	for (PgvUtility *u = utility; u != NULL; u = u->outer)
 	{
 		if (u->counted == NULL)
@@ -253,6 +257,9 @@ static void pgv_ProcessUtility(PGV_UTILITY_ARGS);
 static void
 pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 {
+	/* whether we are on or not: fingerprints must not depend on it */
+	if (pgv_variables_possible(pstate))
+		pgv_variables_note(pstate, query);
 	if (is_on())
 	{
 		note_arrival();
@@ -284,9 +291,11 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 	PlannedStmt *result;
 	PgvMeasure	measure;
 	PgvUsage	usage;
+	PgvScope	scope;
 
 	pgv_usage_clear(&usage);
 	pgv_measure_begin(&measure);
+	pgv_scope_enter(&scope, PGV_SCOPE_PLANNER, NULL);
 	level++;
 	PG_TRY();
 	{
@@ -295,6 +304,7 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 	PG_CATCH();
 	{
 		level--;
+		pgv_scope_leave(&scope);
 		if (counted)
 		{
 			pgv_measure_end(&measure, &usage);
@@ -304,6 +314,7 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 	}
 	PG_END_TRY();
 	level--;
+	pgv_scope_leave(&scope);
 	pgv_measure_end(&measure, &usage);
 	if (level == 0)
 		arrival.plan_ms += usage.time_ms;
@@ -474,19 +485,25 @@ finishes_later(QueryDesc *queryDesc)
 /* The part of a run that may raise: the query, and what the detector says. */
 static void
 run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
-			PGV_RUN_ARGS)
+			PgvScope *scope, PGV_RUN_ARGS)
 {
+	PgvNested	nested;
+	double		before = frame->usage.time_ms;
 	bool		complete;
 
+	pgv_nested_begin(&nested, queryDesc, true);
 	if (frame->watch.watched)
 		queryDesc->dest = pgv_nplusone_run(&frame->watch, queryDesc,
 										   &frame->statement, count != 0);
 	pgv_measure_begin(measure);
 	frame->running = measure;
 	*measuring = true;
+	pgv_scope_enter(scope, PGV_SCOPE_RUN, queryDesc);
 	call_run(PGV_RUN_PASS);
+	pgv_scope_leave(scope);
 	pgv_measure_end(measure, &frame->usage);
 	*measuring = false;
+	pgv_nested_end(&nested, queryDesc, count, frame->usage.time_ms - before);
 	frame->running = NULL;
 	frame->rows += queryDesc->estate->es_processed;
 	frame->leftover = true;
@@ -503,16 +520,20 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	DestReceiver *dest = queryDesc->dest;
 	PgvMeasure	measure;
 	volatile bool measuring = false;
+	PgvScope	scope;
+	PgvScope   *outer = pgv_scope;
 
 	level++;
 	PG_TRY();
 	{
-		run_watched(frame, &measure, &measuring, PGV_RUN_PASS);
+		run_watched(frame, &measure, &measuring, &scope, PGV_RUN_PASS);
 		queryDesc->dest = dest;
 	}
 	PG_CATCH();
 	{
 		level--;
+		if (pgv_scope != outer)
+			pgv_scope_leave(&scope);
 		queryDesc->dest = dest;
 		if (measuring)
 			frame->rows += queryDesc->estate->es_processed;
@@ -526,6 +547,29 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
 		note_end(pgv_measured_at());
+}
+
+/* A query without a frame: nested, or with pg_vitals.track = none. */
+static void
+run_uncounted(PGV_RUN_ARGS)
+{
+	PgvNested	nested;
+	PgvScope	scope;
+
+	pgv_nested_begin(&nested, queryDesc, false);
+	pgv_scope_enter(&scope, PGV_SCOPE_RUN, queryDesc);
+	level++;
+	PG_TRY();
+	{
+		call_run(PGV_RUN_PASS);
+	}
+	PG_FINALLY();
+	{
+		level--;
+		pgv_scope_leave(&scope);
+	}
+	PG_END_TRY();
+	pgv_nested_end(&nested, queryDesc, count, -1);
 }
 
 static void
@@ -546,16 +590,7 @@ pgv_ExecutorRun(PGV_RUN_ARGS)
 		run_frame(frame, PGV_RUN_PASS);
 		return;
 	}
-	level++;
-	PG_TRY();
-	{
-		call_run(PGV_RUN_PASS);
-	}
-	PG_FINALLY();
-	{
-		level--;
-	}
-	PG_END_TRY();
+	run_uncounted(PGV_RUN_PASS);
 }
 
 static void
@@ -572,6 +607,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 {
 	PgvFrame   *frame;
 	PgvMeasure	measure;
+	PgvScope	scope;
 
 	/* without writes there are no triggers to run */
 	if (!is_on() || !finishes_later(queryDesc))
@@ -583,6 +619,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	pgv_measure_begin(&measure);
 	if (frame != NULL)
 		frame->running = &measure;
+	pgv_scope_enter(&scope, PGV_SCOPE_FINISH, queryDesc);
 	level++;
 	PG_TRY();
 	{
@@ -591,6 +628,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	PG_CATCH();
 	{
 		level--;
+		pgv_scope_leave(&scope);
 		if (frame != NULL)
 			run_failed(frame, &measure, queryDesc);
 		arrival.at = 0;
@@ -598,6 +636,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	}
 	PG_END_TRY();
 	level--;
+	pgv_scope_leave(&scope);
 	if (frame == NULL)
 		return;
 	frame->running = NULL;
@@ -669,7 +708,10 @@ tell_detector(Node *parsetree)
 		case T_TransactionStmt:
 			if (((TransactionStmt *) parsetree)->kind == TRANS_STMT_BEGIN ||
 				((TransactionStmt *) parsetree)->kind == TRANS_STMT_START)
+			{
 				in_block = true;
+				pgv_loops_begin(arrival.wait_ms);
+			}
 			pgv_nplusone_interrupt(false);
 			break;
 		case T_FetchStmt:
@@ -697,6 +739,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	self->counted = ref;
 	self->usage = usage;
 	pgv_measure_begin(&self->measure);
+	pgv_scope_enter_utility(&self->scope, pstmt, queryString);
 	level++;
 	utility = self;
 	PG_TRY();
@@ -706,6 +749,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	PG_CATCH();
 	{
 		level--;
+		pgv_scope_leave(&self->scope);
 		utility = self->outer;
 		if (ref != NULL)
 		{
@@ -717,6 +761,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	}
 	PG_END_TRY();
 	level--;
+	pgv_scope_leave(&self->scope);
 	utility = self->outer;
 	pgv_measure_end(&self->measure, usage);
 }

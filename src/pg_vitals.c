@@ -16,6 +16,7 @@
 #include "base/worker.h"
 #include "collect/findings.h"
 #include "collect/pending.h"
+#include "collect/recent.h"
 #include "collect/statements.h"
 #include "hooks.h"
 #include "store/persist.h"
@@ -41,10 +42,12 @@ request_memory(void)
 	RequestAddinShmemSpace(add_size(pgv_store_shmem_size(),
 									add_size(pgv_texts_shmem_size(),
 											 add_size(pgv_pending_shmem_size(),
-													  pgv_persist_shmem_size()))));
+													  add_size(pgv_recent_shmem_size(),
+															   pgv_persist_shmem_size())))));
 	RequestNamedLWLockTranche("pg_vitals_store", pgv_store_locks());
 	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
+	RequestNamedLWLockTranche("pg_vitals_recent", pgv_recent_locks());
 }
 
 /*
@@ -81,6 +84,7 @@ startup_memory(void)
 	pgv_texts_shmem_init();
 	pgv_store_shmem_init();
 	pgv_pending_shmem_init();
+	pgv_recent_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -117,6 +121,7 @@ _PG_init(void)
 	pgv_settings_define();
 	pgv_store_set_kinds(kinds, lengthof(kinds));
 	pgv_pending_configure(&pgv_kind_statements, sizeof(PgvStatementDelta));
+	pgv_recent_configure(&pgv_kind_findings);
 	prev_shmem_request = shmem_request_hook;
 	shmem_request_hook = request_memory;
 	prev_shmem_startup = shmem_startup_hook;

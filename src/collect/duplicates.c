@@ -34,6 +34,7 @@ typedef struct PgvSeen
 	uint64		key;
 	uint64		clock;			/* of writes, when it was first seen */
 	TimestampTz last;
+	uint64		statement;		/* clock of statements at the first time */
 	float		exec_ms;		/* of the first time, for the tally */
 	float		plan_ms;
 	float		wait_ms;
@@ -52,10 +53,12 @@ typedef struct PgvSame
 	int64		count;			/* executions, the first included */
 	int64		slow;			/* gaps too long for a burst */
 	int64		loose;			/* steps with a sign of another request between */
+	uint64		first;			/* clock of statements at the first time */
 	uint64		breaks;			/* clocks of such signs, at the last time */
 	uint64		requests;
 	uint32		lxid;			/* transaction block; 0: none */
 	bool		reported;
+	PgvRecent	recent;
 	PgvTally	tally;
 } PgvSame;
 
@@ -87,6 +90,7 @@ begin_same(PgvSame *s, const PgvSeen *first, uint64 fingerprint)
 	memset(s, 0, sizeof(*s));
 	s->serial = next_serial++;
 	s->fingerprint = fingerprint;
+	s->first = first->statement;
 	s->count = 1;
 	pgv_tally_clear(&s->tally);
 	pgv_tally_repeat(&s->tally, first->wait_ms, first->plan_ms);
@@ -134,6 +138,7 @@ pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
 	{
 		seen[i].key = key;
 		seen[i].clock = pgv_write_clock();
+		seen[i].statement = pgv_signs.statements;
 		seen[i].last = arrival->at;
 		s->serial = 0;
 		return false;
@@ -189,7 +194,7 @@ report_same(PgvSame *s, const PgvStatementRef *ref)
 	if (others == 0)
 		pgv_suggest_duplicate(&suggestion);
 	words.suggestion = suggestion.data;
-	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, &words);
+	pgv_findings_report(PGV_FINDING_DUPLICATE, &delta, ref, &words, &s->recent);
 	s->reported = true;
 	pgv_tally_clear(&s->tally);
 }
@@ -204,6 +209,13 @@ same_result(PgvSame *s, const PgvCapture *capture)
 		s->checksum = capture->checksum;
 	}
 	return capture->rows == s->rows && capture->checksum == s->checksum;
+}
+
+static void
+forget_same(int place)
+{
+	sames[place].serial = 0;
+	seen[place].key = 0;
 }
 
 void
@@ -225,14 +237,18 @@ pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 	pgv_tally_usage(&s->tally, usage, rows);
 	if (!same_result(s, capture))
 	{
-		s->serial = 0;
-		seen[watch->place].key = 0;
+		forget_same(watch->place);
 		return;
 	}
 	if (s->count < pgv_n_plus_one_min_repeats || s->slow * 2 >= s->count ||
 		(s->lxid == 0 && s->loose * 2 >= s->count - 1))
 		return;
 	made = !s->reported;
+	if (made && s->lxid == 0 && pgv_signs_explain(s->first, s->count))
+	{
+		forget_same(watch->place);
+		return;
+	}
 	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
 		return;
 	report_same(s, ref);

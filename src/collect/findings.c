@@ -316,7 +316,8 @@ bring_texts(PgvFinding *delta, const PgvStatementRef *child,
 
 void
 pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
-					const PgvStatementRef *child, const PgvFindingWords *words)
+					const PgvStatementRef *child, const PgvFindingWords *words,
+					PgvRecent *recent)
 {
 	PgvFindingKey key;
 	const char *application = application_name ? application_name : "";
@@ -333,7 +334,9 @@ pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
 	delta->first_seen = delta->last_seen = GetCurrentStatementStartTimestamp();
 	if (delta->bursts > 0)
 		bring_texts(delta, child, words);
+	/* in this order: who finds the burst finds its texts */
 	pgv_store_merge(&pgv_kind_findings, &key, delta);
+	pgv_recent_add(recent, &key, delta);
 }
 
 const char *

@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 
 #include "collect/execution.h"
+#include "collect/recent.h"
 #include "store/store.h"
 
 typedef enum PgvFindingKind
@@ -123,12 +124,14 @@ typedef struct PgvFindingWords
 /*
  * Add to a finding of the current role, database and application.  On the
  * first report of a burst (delta->bursts > 0), child and parent bring their
- * texts, and "words" come with it; later reports pass NULL.  Raises nothing.
- * Takes locks of store and texts.
+ * texts, and "words" come with it; later reports pass NULL.  "recent" belongs
+ * to the burst, all zero at first.  Raises nothing.  Takes locks of store,
+ * texts and recent.
  */
 extern void pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
 								const PgvStatementRef *child,
-								const PgvFindingWords *words);
+								const PgvFindingWords *words,
+								PgvRecent *recent);
 
 /* An empty tally. */
 extern void pgv_tally_clear(PgvTally *tally);

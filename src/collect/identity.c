@@ -8,7 +8,8 @@
  * server's queryid to our fingerprint.  Statements that have no queryid are
  * known by a hash of their bytes.  What is pushed out is found again by
  * normalising the text once more: the fingerprint is a function of the text,
- * so nothing depends on what is remembered.
+ * so nothing depends on what is remembered.  (But of a statement in a function
+ * it depends on which names in it are variables: see collect/variables.)
  *
  * The normalised text of the statement seen last as new stays in a buffer
  * until the next one, because the collectors ask for it a moment later.
@@ -23,6 +24,7 @@
 #include "base/sqltext.h"
 #include "collect/identity.h"
 #include "collect/values.h"
+#include "collect/variables.h"
 #include "store/texts.h"
 
 #define PGV_SETS 512			/* power of two */
@@ -62,7 +64,8 @@ slice(const PgvStatementRef *ref, int *len)
 
 	if (ref->location > 0)
 		text += ref->location;
-	*len = ref->length > 0 ? ref->length : (int) strlen(text);
+	/* of a tree from the catalog the place is not known, nor is the length */
+	*len = ref->location >= 0 && ref->length > 0 ? ref->length : (int) strlen(text);
 	return text;
 }
 
@@ -187,10 +190,13 @@ normalise(const PgvStatementRef *ref)
 	PgvSqlNormal normal;
 	int			len;
 	const char *text = slice(ref, &len);
+	char	   *replaced = pgv_variables_replace(ref->queryid, text, len, &len);
 	int			inner_start;
 	int			inner_len;
 	bool		room;
 
+	if (replaced != NULL)
+		text = replaced;
 	if (ref->optimisable &&
 		pgv_sqltext_inner(text, len, PGV_STANDARD_STRINGS(),
 						  &inner_start, &inner_len))
@@ -205,6 +211,8 @@ normalise(const PgvStatementRef *ref)
 	last_text_len = room ? normal.len : 0;
 	if (room)
 		keep_common_reading(text, len);
+	if (replaced != NULL)
+		pfree(replaced);
 	last_fingerprint = normal.fingerprint;
 	return normal.fingerprint;
 }

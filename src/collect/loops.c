@@ -12,8 +12,9 @@
  *							PGV_CYCLE other statements between two of them;
  *							lookups: at least PGV_RUN_MIN different ones,
  *							nothing between
- *	 a transaction each		writes: at least PGV_RUN_MIN, each alone in a block
- *							of its own, at a steady pace
+ *	 a transaction each		writes: at least PGV_RUN_MIN, each in a block of
+ *							its own with at most one other statement, at a
+ *							steady pace
  *	 none (autocommit)		the same, but only suspected; lookups, too
  *
  * A steady pace is that of a program that does nothing else: what comes with
@@ -44,11 +45,14 @@
 #define PGV_LOOP_VALUES 16		/* different keys remembered */
 #define PGV_STEPS 16			/* power of two */
 #define PGV_CYCLE 3				/* other statements in one cycle */
-#define PGV_CYCLE_ACROSS 1
+#define PGV_CYCLE_ACROSS 2
+#define PGV_BLOCK 2				/* statements of a block of its own */
+#define PGV_INTERVALS 16		/* power of two */
 #define PGV_RUN_MIN 10
-#define PGV_STEADY 0.6			/* variation of the pace of writes */
-#define PGV_STEADY_READS 0.8
+#define PGV_STEADY 2.0			/* upper to lower quartile of the intervals */
 #define PGV_PACE_MS 20.0
+#define PGV_REST_SHARE 4		/* wait before a block, to that in it */
+#define PGV_REST_MS 0.5
 #define PGV_PACE_READS_MS 60.0
 
 typedef struct PgvLoop
@@ -61,6 +65,7 @@ typedef struct PgvLoop
 	bool		alone;			/* each in a block of its own */
 	bool		finding;
 	bool		reported;
+	PgvRecent	recent;
 	PgvConfidence confidence;
 	uint32		lxid;			/* at the last repeat; 0: in no block */
 	int64		repeats;
@@ -72,8 +77,7 @@ typedef struct PgvLoop
 	uint64		queues;
 	uint64		pause_clock;
 	int64		pauses;
-	double		mean;			/* interval from repeat to repeat, ms */
-	double		sum_var;
+	float		intervals[PGV_INTERVALS];	/* the last, from repeat to repeat, ms */
 	TimestampTz last_at;		/* arrival of the last repeat */
 	TimestampTz last;			/* its end, as far as known */
 	uint32		keys[PGV_LOOP_VALUES];
@@ -90,6 +94,7 @@ static PgvLoop loops[PGV_LOOPS];
 static PgvStep steps[PGV_STEPS];
 static uint64 step_clock = 0;
 static uint64 interrupts = 0;
+static double begin_wait_ms = 0;	/* before the last BEGIN */
 static uint64 next_serial = 1;
 
 void
@@ -99,6 +104,12 @@ pgv_loops_step(uint64 fingerprint)
 
 	s->fingerprint = fingerprint;
 	s->lxid = PGV_LXID();
+}
+
+void
+pgv_loops_begin(double wait_ms)
+{
+	begin_wait_ms = wait_ms;
 }
 
 void
@@ -202,7 +213,7 @@ holds_together(const PgvLoop *l, uint32 lxid, bool *within, bool *alone)
 {
 	*within = (lxid != 0 && lxid == l->lxid);
 	*alone = (lxid != 0 && l->lxid != 0 && !*within &&
-			  steps_in(PGV_LXID()) == 0 && steps_in(l->lxid) == 1);
+			  steps_in(PGV_LXID()) < PGV_BLOCK && steps_in(l->lxid) <= PGV_BLOCK);
 	if (l->repeats == 1)
 		return *within || *alone || (lxid == 0 && l->lxid == 0);
 	return *within == l->within && *alone == l->alone &&
@@ -223,16 +234,16 @@ count_key(PgvLoop *l, uint64 key)
 	l->distinct++;
 }
 
-/* The interval since the last repeat: Welford (1962). */
+/* The interval since the last repeat. */
 static void
 count_interval(PgvLoop *l, const PgvArrival *arrival)
 {
 	double		ms = (arrival->at - l->last_at) / 1000.0;
-	double		delta = ms - l->mean;
 
-	l->mean += delta / (l->repeats - 1);
-	l->sum_var += delta * (ms - l->mean);
-	l->pauses += (l->pause_clock != pgv_signs.pauses);
+	l->intervals[l->repeats & (PGV_INTERVALS - 1)] = (float) ms;
+	/* who comes with a request takes longer before its transaction than in it */
+	l->pauses += (l->pause_clock != pgv_signs.pauses) ||
+		(l->alone && begin_wait_ms > PGV_REST_SHARE * arrival->wait_ms + PGV_REST_MS);
 	l->pipelined += pgv_did_not_wait(arrival);
 	if (l->within && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		l->tally.lock_ms += ms;
@@ -276,13 +287,27 @@ is_over(PgvLoop *l, const PgvArrival *arrival)
 
 /* ----- verdicts ----- */
 
+/*
+ * Do the repeats come at a steady pace?  By quartiles: the first round of a
+ * loop may take ten times as long as the others.
+ */
 static bool
-is_steady(const PgvLoop *l, double variation, double pace)
+is_steady(const PgvLoop *l, double pace)
 {
-	double		n = l->repeats - 1;
+	float		sorted[PGV_INTERVALS];
+	int			n = 0;
 
-	return n > 1 && l->mean < pace &&
-		l->sum_var / n < l->mean * l->mean * variation * variation;
+	for (int64 i = Max(2, l->repeats - PGV_INTERVALS + 1); i <= l->repeats; i++)
+	{
+		float		ms = l->intervals[i & (PGV_INTERVALS - 1)];
+		int			at = n++;
+
+		for (; at > 0 && sorted[at - 1] > ms; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = ms;
+	}
+	return n >= 4 && sorted[n / 2] < pace &&
+		sorted[n * 3 / 4] < sorted[n / 4] * PGV_STEADY;
 }
 
 /* Is it a finding?  Sets its confidence. */
@@ -292,7 +317,7 @@ is_finding(PgvLoop *l)
 	int			min = pgv_n_plus_one_min_repeats;
 	int64		different = l->inserts ? l->repeats : l->distinct;
 
-	if (l->pipelined * 5 >= (l->repeats - 1) * 4)
+	if (l->pipelined * 5 >= (l->repeats - 1) * 3)
 		return false;
 	l->confidence = PGV_LIKELY;
 	if (l->within)
@@ -301,10 +326,8 @@ is_finding(PgvLoop *l)
 		return false;
 	if (!l->alone || !l->writes)
 		l->confidence = PGV_SUSPECTED;
-	if (l->writes)
-		return is_steady(l, PGV_STEADY, PGV_PACE_MS);
 	return l->pauses * 5 <= l->repeats &&
-		is_steady(l, PGV_STEADY_READS, PGV_PACE_READS_MS);
+		is_steady(l, l->writes ? PGV_PACE_MS : PGV_PACE_READS_MS);
 }
 
 /* Its first predicate on a table of the application; false: there is none. */
@@ -312,7 +335,7 @@ static bool
 find_column(QueryDesc *query, PgvLinkColumns *link)
 {
 	PgvPredicate predicates[PGV_MAX_PREDICATES];
-	int			n = pgv_values_predicates(query, predicates);
+	int			n = pgv_values_own_predicates(query, predicates);
 
 	memset(link, 0, sizeof(*link));
 	for (int i = 0; i < n; i++)
@@ -398,7 +421,8 @@ report_loop(PgvLoop *l, QueryDesc *query, const PgvStatementRef *ref)
 	delta.tally = l->tally;
 	if (first)
 		describe_loop(l, query, &words);
-	pgv_findings_report(kind_of(l), &delta, ref, first ? &words : NULL);
+	pgv_findings_report(kind_of(l), &delta, ref, first ? &words : NULL,
+						&l->recent);
 	l->reported = true;
 	pgv_tally_clear(&l->tally);
 }

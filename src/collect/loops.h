@@ -27,6 +27,9 @@ typedef struct PgvLoopWatch
 /* The client's next statement is on its way, whatever it is. */
 extern void pgv_loops_step(uint64 fingerprint);
 
+/* The client begins a transaction, after so long a wait. */
+extern void pgv_loops_begin(double wait_ms);
+
 /* Something came between that no loop of lookups has in it. */
 extern void pgv_loops_interrupt(void);
 

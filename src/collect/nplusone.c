@@ -63,6 +63,8 @@
 #define PGV_CANDIDATES 24
 #define PGV_HITS 160
 #define PGV_BURST_VALUES 32
+#define PGV_QUIET_MIN 8			/* rows that need not be in strict order */
+#define PGV_CONSTANT_ROWS 3
 #define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
 
 
@@ -96,11 +98,14 @@ typedef struct PgvBurst
 	bool		other_varies;
 	bool		compound;		/* more than one value comes from the row */
 	bool		writes;			/* the child is a write */
+	int			missed;			/* executions between that no result explains */
+	int			again;			/* repeats for a value whose rows were credited */
 	int			loose;			/* steps with a sign of another request between */
 	uint64		breaks;			/* clock of such signs at the last credit */
 	uint32		lxid;			/* transaction block of all repeats; 0: none */
 	bool		finding;
 	bool		reported;
+	PgvRecent	recent;
 	PgvConfidence confidence;
 	uint64		last_serial;	/* clock of the last credit */
 	TimestampTz last;			/* end of the last repeat */
@@ -403,6 +408,9 @@ is_acceptable(const PgvChild *child, const PgvCandidate *c)
 	if (c->link < PGV_LINK_SAME &&
 		(child->inserts || (r->rows <= 1 && !r->growing)))
 		return false;
+	/* a column that is the same in all rows tells no row from another */
+	if (r->sampled >= PGV_CONSTANT_ROWS && c->hits >= r->sampled)
+		return false;
 	return !pgv_producers_absorbed(&child->predicates[c->predicate],
 								   &r->columns[c->column], r->serial,
 								   child->ref->fingerprint);
@@ -487,21 +495,26 @@ is_compound(const PgvChild *child, const PgvCandidate *c)
 	return false;
 }
 
-/* Count the different values, exactly while there is room for them. */
-static void
+/*
+ * Count the different values, exactly while there is room for them.  Returns
+ * whether this one is new.
+ */
+static bool
 count_value(PgvBurst *b, uint32 value)
 {
 	for (int i = 0; i < Min(b->distinct, PGV_BURST_VALUES); i++)
 	{
 		if (b->values[i] == value)
-			return;
+			return false;
 	}
 	if (b->distinct < PGV_BURST_VALUES)
 		b->values[b->distinct] = value;
 	b->distinct++;
+	return true;
 }
 
-static void
+/* Note the values of a repeat; returns whether the linked one is new. */
+static bool
 note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 {
 	uint32		other = other_predicates(child, c->predicate);
@@ -510,7 +523,7 @@ note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 		b->other_hash = other;
 	b->other_varies |= (other != b->other_hash);
 	b->compound |= is_compound(child, c);
-	count_value(b, child->predicates[c->predicate].hash);
+	return count_value(b, child->predicates[c->predicate].hash);
 }
 
 /* The burst goes on to another result of its group. */
@@ -577,6 +590,7 @@ credit(PgvChild *child, PgvCandidate *c)
 {
 	PgvResult  *r = pgv_producers_result(c->result);
 	PgvBurst   *b = c->burst;
+	bool		known;
 
 	if (b == NULL)
 	{
@@ -586,9 +600,11 @@ credit(PgvChild *child, PgvCandidate *c)
 		describe_burst(b, child, c);
 		c->burst = b;
 	}
-	note_values(b, child, c);
+	known = !note_values(b, child, c);
 	if (c->row >= 0)
 		touch_row(b, r, c->row);
+	else if (known)
+		b->again++;
 	count_repeat(b, child->arrival);
 	pgv_producers_touch(r, child->arrival->at);
 	return b;
@@ -724,8 +740,65 @@ is_walk(const PgvBurst *b)
 }
 
 /*
- * Where there are signs of other requests between most repeats, these may be
- * other people's: then only rows strictly in order make a walk.
+ * Rows of the present result that any child was repeated for: rows may go to
+ * different statements, by their type.
+ */
+static int
+rows_used(const PgvBurst *b)
+{
+	int			n = 0;
+
+	for (int word = 0; word < PGV_RESULT_MAX_ROWS / 64; word++)
+	{
+		uint64		used = 0;
+
+		for (int i = 0; i < PGV_BURSTS; i++)
+		{
+			if (bursts[i].serial != 0 && bursts[i].result == b->result)
+				used |= bursts[i].touched[word];
+		}
+		n += pg_popcount64(used);
+	}
+	return n;
+}
+
+/* Of the rows passed in the direction of the walk, how many percent were used? */
+static int
+coverage(const PgvBurst *b)
+{
+	const PgvResult *r = pgv_producers_by_serial(b->result);
+	int			passed = b->walked_rows + b->max_row + 1;
+	int			own = 0;
+
+	if (b->descending > b->ascending)
+		passed = b->walked_back + (r != NULL ? r->sampled : b->max_row + 1) - b->min_row;
+	for (int word = 0; word < PGV_RESULT_MAX_ROWS / 64; word++)
+		own += pg_popcount64(b->touched[word]);
+	return (b->fanout - own + rows_used(b)) * 100 / Max(passed, 1);
+}
+
+/*
+ * Outside a transaction the repeats may be other people's, who open what a
+ * list shows.  Few rows then have to come in strict order, with few left out;
+ * of values that many rows have, nearly all.
+ */
+static bool
+is_quiet_walk(const PgvBurst *b)
+{
+	int			wrong = Min(b->ascending, b->descending);
+
+	if (wrong == 0 && coverage(b) >= 100)
+		return true;
+	if (b->distinct * 2 < b->fanout)
+		return wrong * 10 <= b->fanout && coverage(b) >= 90;
+	if (b->fanout < PGV_QUIET_MIN)
+		return wrong == 0 && coverage(b) >= 70;
+	return is_walk(b);
+}
+
+/*
+ * Where there are signs of other requests between most repeats, only rows
+ * strictly in order make a walk.
  */
 static bool
 is_strict_walk(const PgvBurst *b)
@@ -735,7 +808,35 @@ is_strict_walk(const PgvBurst *b)
 
 	if (b->fanout < PGV_DISTURBED_MIN || wrong * 10 > (b->fanout < 10 ? 0 : steps))
 		return false;
-	return is_walk(b);
+	return is_quiet_walk(b);
+}
+
+/*
+ * Outside a transaction the rows of several results add up only along a
+ * finding, or along rows that were walked one after the other.
+ */
+static bool
+adds_up(const PgvBurst *b, bool disturbed)
+{
+	const PgvBurst *root = burst_by_serial(b->root);
+
+	if (root == NULL)
+		return false;
+	return root->finding ||
+		(!disturbed && !root->writes && root->fanout > 1 && root->again == 0 &&
+		 coverage(root) >= 100 && Min(root->ascending, root->descending) == 0);
+}
+
+/*
+ * Did the statement come with many values that are in no result?  Then it is
+ * used by others, too, and only row after row tells the loop.
+ */
+static bool
+misses_much(const PgvBurst *b)
+{
+	return b->missed * 4 > b->repeats &&
+		(b->fanout < PGV_QUIET_MIN || coverage(b) < 100 ||
+		 Min(b->ascending, b->descending) > 0);
 }
 
 /* Is the burst a finding?  Sets its confidence. */
@@ -743,25 +844,25 @@ static bool
 is_finding(PgvBurst *b)
 {
 	int			min = pgv_n_plus_one_min_repeats;
+	bool		proven = (b->link.type >= PGV_LINK_SAME);
 	bool		disturbed;
 
-	if (b->pipelined * 5 >= (b->repeats - 1) * 4)
+	if (b->pipelined * 5 >= (b->repeats - 1) * 3)
 		return false;
-	/* a value that stays the same while others change leads nowhere */
-	if (b->fanout < min || (b->other_varies && b->distinct == 1))
+	/* a value that hardly changes, while others do, leads nowhere */
+	if (b->fanout < min || b->distinct == 1 ||
+		(b->other_varies && b->distinct * 2 < b->repeats))
 		return false;
-	b->confidence = b->link.type >= PGV_LINK_SAME ? PGV_PROVEN : PGV_LIKELY;
-	disturbed = (b->lxid == 0 && b->loose * 2 > b->repeats - 1);
-	if (b->root != 0 && disturbed)
-	{
-		/* rows of several results add up only along a finding */
-		PgvBurst   *root = burst_by_serial(b->root);
-
-		return root != NULL && root->finding && b->confidence == PGV_PROVEN;
-	}
+	b->confidence = proven ? PGV_PROVEN : PGV_LIKELY;
+	if (b->lxid != 0)
+		return proven || is_walk(b);
+	/* one client's? it reads a row once, and in order, or all of them */
+	disturbed = (b->loose * 2 > b->repeats - 1);
+	if (b->again * 5 > b->repeats || misses_much(b) || (b->root != 0 && !adds_up(b, disturbed)))
+		return false;
 	if (disturbed)
-		return b->confidence == PGV_PROVEN && is_strict_walk(b);
-	return b->confidence == PGV_PROVEN || is_walk(b);
+		return proven && (b->root != 0 || is_strict_walk(b));
+	return (proven || b->distinct >= min) && is_quiet_walk(b);
 }
 
 /*
@@ -790,26 +891,47 @@ settle_on(const PgvWatch *watch, PgvBurst *winner)
 	}
 }
 
-/* Does one of the bursts credited make a finding now?  The best comes first. */
-static void
-judge(PgvWatch *watch, const PgvChild *child)
+/*
+ * Which of the bursts credited makes a finding now?  One that walks the rows
+ * rather than another, and then the best, which comes first; -1: none.
+ */
+static int
+winner_of(const PgvWatch *watch)
 {
-	/* what was reported as a loop goes on as one */
-	if (pgv_loops_reported(child->ref->fingerprint, child->arrival))
-		return;
+	int			winner = -1;
+
 	for (int i = 0; i < watch->ncredits; i++)
 	{
 		PgvBurst   *b = &bursts[watch->credits[i].burst];
 
 		if (b->finding || !is_finding(b))
 			continue;
-		b->finding = watch->tell = true;
-		settle_on(watch, b);
-		pgv_loops_drop(b->fingerprint);
-		watch->credits[0] = watch->credits[i];
-		watch->ncredits = 1;
-		return;
+		if (is_walk(b))
+			return i;
+		if (winner < 0)
+			winner = i;
 	}
+	return winner;
+}
+
+static void
+judge(PgvWatch *watch, const PgvChild *child)
+{
+	PgvBurst   *b;
+	int			winner;
+
+	/* what was reported as a loop goes on as one */
+	if (pgv_loops_reported(child->ref->fingerprint, child->arrival))
+		return;
+	winner = winner_of(watch);
+	if (winner < 0)
+		return;
+	b = &bursts[watch->credits[winner].burst];
+	b->finding = watch->tell = true;
+	settle_on(watch, b);
+	pgv_loops_drop(b->fingerprint);
+	watch->credits[0] = watch->credits[winner];
+	watch->ncredits = 1;
 }
 
 /* ----- reporting ----- */
@@ -889,7 +1011,8 @@ report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 	set_evidence(&delta, b);
 	if (first)
 		describe_finding(b, query, &words);
-	pgv_findings_report(kind_of(b), &delta, ref, first ? &words : NULL);
+	pgv_findings_report(kind_of(b), &delta, ref, first ? &words : NULL,
+						&b->recent);
 	b->reported = true;
 	pgv_tally_clear(&b->tally);
 }
@@ -958,6 +1081,17 @@ writes_a_row(QueryDesc *query)
 	}
 }
 
+/* A statement that no result explains: whose loop would that be? */
+static void
+count_miss(uint64 fingerprint)
+{
+	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
+	{
+		if (bursts[i].serial != 0 && bursts[i].fingerprint == fingerprint)
+			bursts[i].missed++;
+	}
+}
+
 /* Find whose rows the statement is repeated for, if any. */
 static void
 attribute(PgvWatch *watch, PgvChild *child)
@@ -969,6 +1103,8 @@ attribute(PgvWatch *watch, PgvChild *child)
 		add_credit(watch, credit_beyond_sample(child));
 	if (watch->ncredits > 0)
 		judge(watch, child);
+	else
+		count_miss(child->ref->fingerprint);
 }
 
 /* Is what the statement was credited to a finding? */
@@ -976,6 +1112,20 @@ static bool
 is_explained(const PgvWatch *watch)
 {
 	return watch->ncredits > 0 && bursts[watch->credits[0].burst].finding;
+}
+
+/* Does nothing speak for a loop that the statement would belong to? */
+static bool
+leads_nowhere(const PgvWatch *watch)
+{
+	for (int i = 0; i < watch->ncredits; i++)
+	{
+		const PgvBurst *b = &bursts[watch->credits[i].burst];
+
+		if (b->finding || b->distinct > 1 || b->repeats == 1)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -1013,6 +1163,7 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	PgvChild	child;
 
 	pgv_loops_step(ref->fingerprint);
+	watch->walk.key = key;
 	child.ref = ref;
 	child.arrival = &watch->arrival;
 	child.writes = !reads;
@@ -1032,11 +1183,9 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		watch->capture.burst = watch->credits[0].serial;
 	if (!is_explained(watch))
 		follow_loops(watch, query, &child, key, known);
-	if (!reads)
-		return;
-	if (watch->ncredits == 0)
+	if (leads_nowhere(watch))
 		pgv_signs_stray(ref->fingerprint, key);
-	if (reads_tables(query))
+	if (reads && reads_tables(query))
 		watch->capture.want_checksum = pgv_duplicates_start(&watch->same, query,
 															ref->fingerprint, key,
 															&watch->arrival);
@@ -1047,11 +1196,13 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 				   const PgvArrival *arrival, bool child, bool text_kept)
 {
 	check_session(ref, arrival);
+	pgv_signs.statements++;
 	if (skips_locked(query))
 	{
+		/* it is no repeat, but what follows may be for its rows */
 		pgv_signs.queues++;
 		pgv_loops_interrupt();
-		return;
+		child = false;
 	}
 	watch->watched = true;
 	watch->same.place = -1;

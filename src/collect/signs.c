@@ -23,23 +23,41 @@
 #include "collect/signs.h"
 
 #define PGV_PAUSE_SHARE 50		/* part of max_gap that is a pause: 5 ms */
+#define PGV_WAITS 8				/* power of two */
+#define PGV_WAY_SHARE 4			/* part of max_gap that the way may take */
 #define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
 #define PGV_STRAYS 16
+#define PGV_CHANGES 16			/* remembered of each */
+#define PGV_REQUEST 3			/* statements of a request, about */
 #define PGV_WRITTEN 32			/* power of two */
 
 PgvSigns	pgv_signs;
 
-static double floor_ms = 0;		/* about the least wait of this client */
+static float recent_waits[PGV_WAITS];	/* of this client, ms */
+static int	next_wait = 0;
 static struct
 {
 	uint64		fingerprint;
 	uint64		key;
+	uint64		changed[PGV_CHANGES];	/* when its key was another, at last */
+	int			next;
 }			strays[PGV_STRAYS];
 static int	next_stray = 0;
 
 static uint64 written[PGV_WRITTEN]; /* clocks, by table */
 static uint64 write_clock = 1;
 static uint64 all_written = 0;	/* clock of the last write to who knows what */
+
+/* About what the way to the client and back takes: the least of the last waits. */
+static double
+way_ms(void)
+{
+	float		least = recent_waits[0];
+
+	for (int i = 1; i < PGV_WAITS; i++)
+		least = Min(least, recent_waits[i]);
+	return Min(least, (double) pgv_n_plus_one_max_gap_ms / PGV_WAY_SHARE);
+}
 
 /*
  * A pause: the client thought for longer than it takes there and back.  A
@@ -50,12 +68,13 @@ pgv_signs_pause(const PgvArrival *arrival)
 {
 	if (arrival->wait_ms <= 0)
 		return;
-	if (arrival->wait_ms > (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * floor_ms)
+	if (arrival->wait_ms >
+		(double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * way_ms())
 	{
 		pgv_signs.breaks++;
 		pgv_signs.pauses++;
 	}
-	floor_ms = Min(Min(floor_ms * 1.05 + 0.01, arrival->wait_ms), 1.0);
+	recent_waits[next_wait++ & (PGV_WAITS - 1)] = (float) arrival->wait_ms;
 }
 
 void
@@ -69,13 +88,32 @@ pgv_signs_stray(uint64 fingerprint, uint64 key)
 		{
 			pgv_signs.breaks++;
 			pgv_signs.requests++;
+			strays[i].changed[strays[i].next] = pgv_signs.statements;
+			strays[i].next = (strays[i].next + 1) % PGV_CHANGES;
 		}
 		strays[i].key = key;
 		return;
 	}
+	memset(&strays[next_stray], 0, sizeof(strays[0]));
 	strays[next_stray].fingerprint = fingerprint;
 	strays[next_stray].key = key;
 	next_stray = (next_stray + 1) % PGV_STRAYS;
+}
+
+bool
+pgv_signs_explain(uint64 first, int64 repeats)
+{
+	for (int i = 0; i < PGV_STRAYS; i++)
+	{
+		int64		changes = 0;
+
+		for (int j = 0; j < PGV_CHANGES; j++)
+			changes += strays[i].changed[j] != 0 &&
+				strays[i].changed[j] + PGV_REQUEST * repeats >= first;
+		if (changes >= Min(repeats - 1, PGV_CHANGES))
+			return true;
+	}
+	return false;
 }
 
 void

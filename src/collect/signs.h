@@ -30,6 +30,7 @@ typedef struct PgvSigns
 	uint64		requests;		/* such signs but for pauses */
 	uint64		pauses;			/* pauses */
 	uint64		queues;			/* statements of a job queue */
+	uint64		statements;		/* the client's statements */
 } PgvSigns;
 
 extern PgvSigns pgv_signs;
@@ -43,6 +44,14 @@ extern void pgv_signs_pause(const PgvArrival *arrival);
  * session is it, which page).
  */
 extern void pgv_signs_stray(uint64 fingerprint, uint64 key);
+
+/*
+ * Were there as many requests around as would explain so many repeats, since
+ * the first of them (a time on the clock of statements) and some statements
+ * before it?  Requests in step all look up who they are, and then all read the
+ * same.
+ */
+extern bool pgv_signs_explain(uint64 first, int64 repeats);
 
 /* The session begins anew. */
 extern void pgv_signs_forget(void);

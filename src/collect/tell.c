@@ -58,6 +58,13 @@ subject(PgvFindingKind kind)
 	return kind == PGV_FINDING_N_PLUS_ONE ? "N+1" : pgv_finding_kind_name(kind);
 }
 
+/* What the parent has to do with it. */
+static const char *
+relation(PgvFindingKind kind)
+{
+	return kind == PGV_FINDING_SPI_LOOP ? "in a loop of" : "for rows of";
+}
+
 /* How it was repeated, where there is no parent. */
 static const char *
 manner(PgvFindingKind kind)
@@ -107,8 +114,8 @@ pgv_tell(PgvFindingKind kind, uint64 fingerprint, int64 repeats,
 	if (parent_fingerprint != 0)
 		ereport(action_level(),
 				(errcode(PGV_ERRCODE),
-				 errmsg("%s: \"%s\" repeated " INT64_FORMAT " times for rows of \"%s\"",
-						subject(kind), child, repeats,
+				 errmsg("%s: \"%s\" repeated " INT64_FORMAT " times %s \"%s\"",
+						subject(kind), child, repeats, relation(kind),
 						text_for_message(parent_fingerprint)),
 				 errhint("%s", remedy(kind))));
 	else

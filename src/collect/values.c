@@ -557,20 +557,36 @@ take_row(PgvWalk *walk, ModifyTable *insert)
 	}
 }
 
+static void
+begin_walk(PgvWalk *walk, QueryDesc *query, PgvPredicate *predicates)
+{
+	Plan	   *plan = query->plannedstmt->planTree;
+
+	walk->query = query;
+	walk->predicates = predicates;
+	walk->n = 0;
+	walk->nodes = 0;
+	if (query->operation == CMD_INSERT && IsA(plan, ModifyTable))
+		take_row(walk, (ModifyTable *) plan);
+	else
+		walk_plan(walk, plan);
+}
+
+int
+pgv_values_own_predicates(QueryDesc *query, PgvPredicate *predicates)
+{
+	PgvWalk		walk;
+
+	begin_walk(&walk, query, predicates);
+	return walk.n;
+}
+
 int
 pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates)
 {
-	Plan	   *plan = query->plannedstmt->planTree;
 	PgvWalk		walk;
 
-	walk.query = query;
-	walk.predicates = predicates;
-	walk.n = 0;
-	walk.nodes = 0;
-	if (query->operation == CMD_INSERT && IsA(plan, ModifyTable))
-		take_row(&walk, (ModifyTable *) plan);
-	else
-		walk_plan(&walk, plan);
+	begin_walk(&walk, query, predicates);
 	/* subqueries and CTEs that were not pulled up */
 	walk_plans(&walk, query->plannedstmt->subplans);
 	return walk.n;

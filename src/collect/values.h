@@ -68,6 +68,9 @@ extern uint64 pgv_bytes_mix(uint64 sum, const char *bytes, Size len);
  */
 extern int	pgv_values_predicates(QueryDesc *query, PgvPredicate *predicates);
 
+/* The same without those of its subqueries that are executed by themselves. */
+extern int	pgv_values_own_predicates(QueryDesc *query, PgvPredicate *predicates);
+
 /*
  * A checksum of all parameters of a query; its text stands in where it has
  * none.

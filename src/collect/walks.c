@@ -10,14 +10,15 @@
  *
  * Of each of the statements executed last the first row of its result is
  * remembered, as hashes.  The next execution is a step if a value it compares
- * with stands in that row, in another column than the one it is compared with
- * (that would be a repeat, no step).  Results of several rows stand among the
+ * with stands in that row (and it is not executed with the same values again:
+ * that would be a repeat, no step).  Results of several rows stand among the
  * producers; those of a walk are kept side by side, so that a tree walked
  * breadth first is seen as well.
  *
  * It is a finding when at least PGV_STEPS_SHARE of the executions are steps,
- * and the columns are linked by a foreign key (proven), or nearly all are
- * steps from the execution just before (likely).
+ * along the same columns and never to the same value, and the columns are
+ * linked by a foreign key (proven), or nearly all are steps from the one row
+ * just before (likely).
  *
  * A statement whose executions do not look like steps is looked at only now
  * and then, for this stands in the way of every repeated lookup.
@@ -41,6 +42,9 @@
 #define PGV_PEEK 8				/* ... only every eighth is looked at */
 #define PGV_STEPS_SHARE 0.6
 #define PGV_STEPS_LIKELY 0.9
+#define PGV_ALONE_MIN 6			/* executions outside a transaction */
+#define PGV_ALONE_LONG 10		/* so many that they may falter */
+#define PGV_WALK_VALUES 16
 
 typedef struct PgvStepWalk
 {
@@ -50,12 +54,22 @@ typedef struct PgvStepWalk
 	int64		hits;			/* executions that are steps */
 	int64		immediate;		/* and follow from the one just before */
 	int64		misses;			/* in a row, while there is no walk */
+	int64		again;			/* executions for a value that was there before */
+	int64		loose;			/* steps with a sign of another request between */
+	uint64		breaks;			/* clock of such signs at the last execution */
+	uint32		lxid;			/* transaction block of all; 0: none */
+	bool		astray;			/* steps follow different columns */
+	bool		crowded;		/* a step follows a result of several rows */
+	uint32		values[PGV_WALK_VALUES];	/* hashes of the last ones */
 	bool		finding;
 	bool		reported;
+	PgvRecent	recent;
 	PgvConfidence confidence;
 	PgvLinkColumns link;
 	TimestampTz last;
+	uint64		last_key;		/* of the last execution */
 	uint64		last_result;	/* serial of the last execution's result */
+	uint64		last_rows;		/* its rows */
 	int			ncolumns;		/* of the last result; 0: it had no rows */
 	PgvColumn	columns[PGV_RESULT_COLUMNS];
 	uint32		hashes[PGV_RESULT_COLUMNS];
@@ -92,7 +106,11 @@ begin_walk(PgvStepWalk *w)
 
 	w->serial = pgv_producers_tick();
 	w->executions = 1;
-	w->hits = w->immediate = 0;
+	w->hits = w->immediate = w->again = w->loose = 0;
+	w->astray = w->crowded = false;
+	w->breaks = pgv_signs.breaks;
+	w->lxid = pgv_block_lxid();
+	memset(w->values, 0, sizeof(w->values));
 	w->misses = misses + 1;
 	w->finding = w->reported = false;
 	memset(&w->link, 0, sizeof(w->link));
@@ -113,6 +131,7 @@ new_walk(uint64 fingerprint)
 	w->fingerprint = fingerprint;
 	w->misses = 0;
 	w->ncolumns = 0;
+	w->last_key = 0;
 	begin_walk(w);
 	w->misses = 0;
 	return w;
@@ -122,8 +141,7 @@ new_walk(uint64 fingerprint)
 static bool
 is_step(const PgvPredicate *p, const PgvColumn *column, PgvLinkColumns *link)
 {
-	if (column->family != p->family ||
-		(column->relid == p->relid && column->attno == p->attno))
+	if (column->family != p->family)
 		return false;
 	link->type = pgv_link_type(p->relid, p->attno, column->relid, column->attno);
 	link->child_relid = p->relid;
@@ -160,7 +178,10 @@ follows_result(const PgvStepWalk *w, const PgvPredicate *p,
 	{
 		PgvResult  *r = pgv_producers_result(hits[i].result);
 
+		/* in the same column it is one that was there before */
 		if (r->fingerprint != w->fingerprint ||
+			(r->columns[hits[i].column].relid == p->relid &&
+			 r->columns[hits[i].column].attno == p->attno) ||
 			!is_step(p, &r->columns[hits[i].column], link))
 			continue;
 		found = true;
@@ -171,13 +192,14 @@ follows_result(const PgvStepWalk *w, const PgvPredicate *p,
 
 static bool
 follows(const PgvStepWalk *w, const PgvPredicate *predicates, int n,
-		PgvLinkColumns *link, bool *immediate)
+		PgvLinkColumns *link, uint32 *value, bool *immediate)
 {
 	*immediate = false;
 	for (int i = 0; i < n; i++)
 	{
 		if (predicates[i].relid < FirstNormalObjectId)
 			continue;
+		*value = predicates[i].hash;
 		if (follows_row(w, &predicates[i], link))
 		{
 			*immediate = true;
@@ -189,17 +211,55 @@ follows(const PgvStepWalk *w, const PgvPredicate *predicates, int n,
 	return false;
 }
 
-/* Is it a finding?  Sets its confidence. */
+/* A step to this value, along these columns. */
+static void
+count_step(PgvStepWalk *w, const PgvLinkColumns *link, uint32 value, bool immediate)
+{
+	for (int i = 0; i < PGV_WALK_VALUES; i++)
+	{
+		if (w->values[i] == value)
+		{
+			w->again++;
+			break;
+		}
+	}
+	w->values[w->hits % PGV_WALK_VALUES] = value;
+	if (w->hits > 0 && (link->child_relid != w->link.child_relid ||
+						link->child_attno != w->link.child_attno ||
+						link->parent_relid != w->link.parent_relid ||
+						link->parent_attno != w->link.parent_attno))
+		w->astray = true;
+	w->crowded |= (w->last_rows != 1);
+	w->link = *link;
+	w->hits++;
+	w->immediate += immediate;
+	w->misses = 0;
+}
+
+/*
+ * Is it a finding?  Sets its confidence.  Who walks goes one way and does not
+ * come back; outside a transaction, where the steps may be several clients',
+ * nearly every one has to follow from the one before.
+ */
 static bool
 is_finding(PgvStepWalk *w)
 {
 	int64		steps = w->executions - 1;
+	bool		proven = (w->link.type >= PGV_LINK_SAME);
 
 	if (w->executions < pgv_n_plus_one_min_repeats ||
-		w->hits < steps * PGV_STEPS_SHARE)
+		w->hits < steps * PGV_STEPS_SHARE || w->astray || w->again * 10 > steps)
 		return false;
-	w->confidence = w->link.type > PGV_LINK_SAME ? PGV_PROVEN : PGV_LIKELY;
-	return w->confidence == PGV_PROVEN || w->immediate >= steps * PGV_STEPS_LIKELY;
+	w->confidence = proven ? PGV_PROVEN : PGV_LIKELY;
+	if (!proven && (w->crowded || w->immediate < steps * PGV_STEPS_LIKELY))
+		return false;
+	if (w->lxid != 0)
+		return true;
+	if (w->loose * 2 > steps)
+		return false;
+	return (w->executions >= PGV_ALONE_MIN && w->immediate == steps) ||
+		(w->executions >= PGV_ALONE_LONG &&
+		 Max(w->immediate / PGV_STEPS_SHARE, w->hits / PGV_STEPS_LIKELY) >= steps);
 }
 
 uint64
@@ -209,25 +269,30 @@ pgv_walks_step(PgvWalkWatch *watch, uint64 fingerprint,
 {
 	PgvStepWalk *w = find_walk(fingerprint);
 	PgvLinkColumns link;
+	uint32		value;
 	bool		immediate;
 
 	if (w == NULL)
 		w = new_walk(fingerprint);
-	else if (!pgv_is_alive(w->last, arrival))
+	/* what did not wait for the result before cannot have its values */
+	else if (!pgv_is_alive(w->last, arrival) || pgv_did_not_wait(arrival) ||
+			 w->last_key == watch->key)
 		begin_walk(w);
-	else if (follows(w, predicates, npredicates, &link, &immediate))
+	else if (follows(w, predicates, npredicates, &link, &value, &immediate))
 	{
 		w->executions++;
-		w->hits++;
-		w->immediate += immediate;
-		w->misses = 0;
-		if (link.type >= w->link.type)
-			w->link = link;
+		count_step(w, &link, value, immediate);
 	}
 	else if (w->hits == 0 || w->hits < w->executions * PGV_STEPS_SHARE)
 		begin_walk(w);
 	else
 		w->executions++;
+	if (w->executions > 1)
+	{
+		w->loose += (w->breaks != pgv_signs.breaks);
+		if (w->lxid != pgv_block_lxid())
+			w->lxid = 0;
+	}
 	watch->walk = (int) (w - walks);
 	watch->serial = w->serial;
 	pgv_tally_repeat(&w->tally, arrival->wait_ms, arrival->plan_ms);
@@ -280,7 +345,8 @@ report_walk(PgvStepWalk *w, QueryDesc *query, const PgvStatementRef *ref)
 	delta.tally = w->tally;
 	if (first)
 		describe_walk(w, query, &words);
-	pgv_findings_report(PGV_FINDING_WALK, &delta, ref, first ? &words : NULL);
+	pgv_findings_report(PGV_FINDING_WALK, &delta, ref, first ? &words : NULL,
+						&w->recent);
 	w->reported = true;
 	pgv_tally_clear(&w->tally);
 }
@@ -304,6 +370,9 @@ keep_row(PgvStepWalk *w, const PgvCapture *capture)
 {
 	w->ncolumns = capture->rows > 0 ? capture->shape.ncolumns : 0;
 	w->last_result = capture->serial;
+	w->last_rows = capture->rows;
+	/* after the sign that it may have been itself */
+	w->breaks = pgv_signs.breaks;
 	memcpy(w->columns, capture->shape.column, sizeof(w->columns));
 	memcpy(w->hashes, capture->first, sizeof(w->hashes));
 }
@@ -318,6 +387,7 @@ pgv_walks_ran(PgvWalkWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	if (w == NULL)
 		w = new_walk(ref->fingerprint);
 	w->last = now;
+	w->last_key = watch->key;
 	keep_row(w, capture);
 	if (watch->serial == 0)
 	{

@@ -23,6 +23,7 @@ typedef struct PgvWalkWatch
 	int			walk;			/* index, while that has this serial */
 	uint64		serial;
 	bool		tell;			/* it makes a finding: to be told when it runs */
+	uint64		key;			/* the statement with its parameters */
 } PgvWalkWatch;
 
 /*
@@ -32,8 +33,8 @@ typedef struct PgvWalkWatch
 extern bool pgv_walks_wants(uint64 fingerprint, const PgvArrival *arrival);
 
 /*
- * Count a statement as a step: does one of its predicates have a value of its
- * previous result?  Returns the serial of the walk it goes on with, whose
+ * Count a statement (watch->key is set) as a step: does one of its predicates
+ * have a value of its previous result?  Returns the serial of the walk it goes on with, whose
  * results are to be kept side by side, or 0.  May read the catalog, and raise
  * what that raises.
  */

@@ -118,7 +118,7 @@ COMMENT ON COLUMN n_plus_one.max_repeats IS
 COMMENT ON COLUMN n_plus_one.avg_repeats IS
 'executions per burst, on average';
 COMMENT ON COLUMN n_plus_one.distinct_parameters IS
-'different values of the linked parameter (for a duplicate: sets of parameters) in one burst, at the most; exact up to 32';
+'different values of the linked parameter (for a duplicate: sets of parameters) in one burst, at the most; exact up to 32; NULL for spi_loop and function_per_row';
 COMMENT ON COLUMN n_plus_one.exec_time IS
 'time executing the repeats, in ms';
 COMMENT ON COLUMN n_plus_one.plan_time IS

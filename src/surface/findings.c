@@ -21,6 +21,7 @@
 #include "collect/suggest.h"
 #include "store/store.h"
 #include "store/texts.h"
+#include "surface/findings.h"
 #include "surface/rows.h"
 
 PG_FUNCTION_INFO_V1(pgv_surface_findings);
@@ -35,7 +36,6 @@ static const PgvField fields[] = {
 	FINDING("bursts", bursts, PGV_INT64),
 	FINDING("repeats", tally.repeats, PGV_INT64),
 	FINDING("max_repeats", max_repeats, PGV_INT64),
-	FINDING("distinct_parameters", distinct, PGV_INT64),
 	FINDING("exec_time", tally.exec_ms, PGV_FLOAT8),
 	FINDING("plan_time", tally.plan_ms, PGV_FLOAT8),
 	FINDING("wait_time", tally.wait_ms, PGV_FLOAT8),
@@ -132,18 +132,9 @@ set_texts(PgvRows *rows, const PgvFinding *f)
 		pgv_row_set_text(rows, "suggestion", pgv_texts_copy(f->suggestion));
 }
 
-static bool
-show_finding(const void *key_data, const void *entry_data, void *arg)
+void
+pgv_finding_row(PgvRows *rows, const PgvFindingKey *key, const PgvFinding *f)
 {
-	PgvFindingScan *scan = arg;
-	const PgvFindingKey *key = key_data;
-	const PgvFinding *f = entry_data;
-	PgvRows    *rows = &scan->rows;
-	MemoryContext old;
-
-	if (!pgv_may_see(key->userid))
-		return true;
-	old = MemoryContextSwitchTo(scan->row_context);
 	pgv_row_set_text(rows, "kind", pgv_finding_kind_name(key->kind));
 	pgv_row_set_text(rows, "confidence", pgv_confidence_name(f->confidence));
 	pgv_row_set(rows, "dbid", ObjectIdGetDatum(key->dbid));
@@ -152,11 +143,27 @@ show_finding(const void *key_data, const void *entry_data, void *arg)
 	pgv_row_set_fields(rows, fields, lengthof(fields), f);
 	if (f->bursts > 0)
 		pgv_row_set(rows, "avg_repeats", Float8GetDatum((double) f->tally.repeats / f->bursts));
+	/* not known of nested statements */
+	if (f->distinct > 0)
+		pgv_row_set(rows, "distinct_parameters", Int64GetDatum(f->distinct));
 	set_texts(rows, f);
 	set_waste(rows, f);
 	set_waits(rows, f);
 	set_evidence(rows, f);
-	pgv_row_emit(rows);
+}
+
+static bool
+show_finding(const void *key_data, const void *entry, void *arg)
+{
+	PgvFindingScan *scan = arg;
+	const PgvFindingKey *key = key_data;
+	MemoryContext old;
+
+	if (!pgv_may_see(key->userid))
+		return true;
+	old = MemoryContextSwitchTo(scan->row_context);
+	pgv_finding_row(&scan->rows, key, entry);
+	pgv_row_emit(&scan->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
 	return true;

@@ -13,6 +13,7 @@
 #include "collect/findings.h"
 #include "collect/nplusone.h"
 #include "collect/pending.h"
+#include "collect/recent.h"
 #include "collect/statements.h"
 #include "store/persist.h"
 #include "store/store.h"
@@ -52,7 +53,8 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "executions", Int64GetDatum(executions));
 	pgv_row_set(rows, "memory_bytes",
 				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
-									   pgv_pending_memory() + pgv_texts_shmem_size())));
+									   pgv_pending_memory() + pgv_recent_shmem_size() +
+									   pgv_texts_shmem_size())));
 }
 
 Datum

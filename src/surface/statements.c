@@ -352,6 +352,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_pending_collect();
 	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
+	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
 	if (PG_ARGISNULL(0) && PG_ARGISNULL(1) && PG_ARGISNULL(2))
