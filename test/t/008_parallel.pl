@@ -47,7 +47,7 @@ $node->safe_psql('postgres', "$parallel SELECT id FROM t WHERE id > 5000;");
 is(counted('SELECT id FROM t WHERE id > $1', 'true'), '1|1|15000|t', 'rows through a Gather');
 $node->safe_psql('postgres', "$parallel SELECT counted();");
 is(counted('SELECT counted()', 'true'), '1|1|1|t', 'a function around a parallel query');
-is(counted('(SELECT count(filler) FROM t WHERE id > $1)', 'false'), '1|1|1|t', 'the parallel query in it');
+is(counted('SELECT (SELECT count(filler) FROM t WHERE id > $1)', 'false'), '1|1|1|t', 'the parallel query in it');
 $node->safe_psql('postgres', "$parallel CREATE TABLE made AS SELECT id FROM t WHERE id > 19000;");
 is(counted('SELECT id FROM t WHERE id > $1', 'false'), '1|1|1000|t', 'CREATE TABLE AS: the query in it');
 $node->safe_psql('postgres', "$parallel EXPLAIN (ANALYZE) SELECT max(id) FROM t;");
