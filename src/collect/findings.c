@@ -28,6 +28,8 @@
 #include "collect/findings.h"
 #include "store/texts.h"
 
+#define PGV_MANTISSA UINT64CONST(0x000FFFFFFFFFFFFF)
+#define PGV_MANTISSA_SQRT2 UINT64CONST(0x0006A09E667F3BCD)	/* of sqrt(2) */
 #define PGV_WAIT_FIRST 3		/* the first bucket of waits begins at 2^3 us */
 
 static int
@@ -61,25 +63,37 @@ add_tally(PgvTally *into, const PgvTally *from)
 		into->min_wait_ms = from->min_wait_ms;
 }
 
-/* Two buckets an octave, from 2^PGV_WAIT_FIRST us on: the exponent tells. */
+/*
+ * Two buckets an octave, from 2^PGV_WAIT_FIRST us on: the exponent tells the
+ * octave, the mantissa its half, whose bounds lie at the square root of two.
+ */
 static int
 wait_bucket(double ms)
 {
-	int			exponent;
-	double		mantissa = frexp(ms * 1000.0, &exponent);
-	int			bucket = (exponent - 1 - PGV_WAIT_FIRST) * 2 + (mantissa >= M_SQRT1_2);
+	double		us = ms * 1000.0;
+	uint64		bits;
+	int			octave;
+	int			bucket;
 
+	if (!(us >= 1.0))
+		return 0;
+	memcpy(&bits, &us, sizeof(bits));
+	octave = (int) (bits >> 52) - 1023 - PGV_WAIT_FIRST;
+	bucket = octave * 2 + ((bits & PGV_MANTISSA) >= PGV_MANTISSA_SQRT2);
 	return Min(Max(bucket, 0), PGV_WAIT_BUCKETS - 1);
 }
 
 void
 pgv_tally_repeat(PgvTally *tally, double wait_ms, double plan_ms)
 {
+	int			bucket;
+
 	tally->repeats++;
 	tally->wait_ms += wait_ms;
 	tally->plan_ms += plan_ms;
-	if (tally->waits[wait_bucket(wait_ms)] < PG_UINT16_MAX)
-		tally->waits[wait_bucket(wait_ms)]++;
+	bucket = wait_bucket(wait_ms);
+	if (tally->waits[bucket] < PG_UINT16_MAX)
+		tally->waits[bucket]++;
 	if (tally->min_wait_ms < 0 || wait_ms < tally->min_wait_ms)
 		tally->min_wait_ms = wait_ms;
 }

@@ -47,6 +47,7 @@
 #define PGV_CYCLE 3				/* other statements in one cycle */
 #define PGV_CYCLE_ACROSS 2
 #define PGV_BLOCK 2				/* statements of a block of its own */
+#define PGV_BLOCKS 4			/* power of two */
 #define PGV_INTERVALS 16		/* power of two */
 #define PGV_RUN_MIN 10
 #define PGV_STEADY 2.0			/* upper to lower quartile of the intervals */
@@ -69,6 +70,8 @@ typedef struct PgvLoop
 	PgvConfidence confidence;
 	uint32		lxid;			/* at the last repeat; 0: in no block */
 	int64		repeats;
+	int64		next_verdict;	/* repeats at which to look again */
+	int64		next_report;	/* the same, to report what is suspected */
 	int64		distinct;		/* different keys, as far as remembered */
 	int64		bad;			/* steps that are not like a loop's */
 	int64		pipelined;
@@ -84,15 +87,18 @@ typedef struct PgvLoop
 	PgvTally	tally;
 } PgvLoop;
 
-typedef struct PgvStep
+/* A transaction, and how many statements it has had. */
+typedef struct PgvBlock
 {
-	uint64		fingerprint;
 	uint32		lxid;
-} PgvStep;
+	uint32		steps;
+} PgvBlock;
 
 static PgvLoop loops[PGV_LOOPS];
-static PgvStep steps[PGV_STEPS];
+static uint64 steps[PGV_STEPS]; /* fingerprints of the last statements */
 static uint64 step_clock = 0;
+static PgvBlock blocks[PGV_BLOCKS]; /* the last transactions */
+static uint64 block = 0;
 static uint64 interrupts = 0;
 static double begin_wait_ms = 0;	/* before the last BEGIN */
 static uint64 next_serial = 1;
@@ -100,10 +106,16 @@ static uint64 next_serial = 1;
 void
 pgv_loops_step(uint64 fingerprint)
 {
-	PgvStep    *s = &steps[++step_clock & (PGV_STEPS - 1)];
+	uint32		lxid = PGV_LXID();
 
-	s->fingerprint = fingerprint;
-	s->lxid = PGV_LXID();
+	steps[++step_clock & (PGV_STEPS - 1)] = fingerprint;
+	if (blocks[block & (PGV_BLOCKS - 1)].lxid != lxid)
+	{
+		block++;
+		blocks[block & (PGV_BLOCKS - 1)].lxid = lxid;
+		blocks[block & (PGV_BLOCKS - 1)].steps = 0;
+	}
+	blocks[block & (PGV_BLOCKS - 1)].steps++;
 }
 
 void
@@ -153,20 +165,25 @@ begin_loop(PgvLoop *l, QueryDesc *query, uint64 fingerprint)
 	l->fingerprint = fingerprint;
 	l->writes = (query->operation != CMD_SELECT);
 	l->inserts = (query->operation == CMD_INSERT);
+	l->next_verdict = pgv_n_plus_one_min_repeats;
 	pgv_tally_clear(&l->tally);
 }
 
 /* ----- what lies between two repeats ----- */
 
-/* Statements of a transaction in the ring, the present one left out. */
-static int
-steps_in(uint32 lxid)
+/*
+ * Had the transaction few statements by now?  One that is too long ago to tell
+ * had not.
+ */
+static bool
+is_small(uint32 lxid)
 {
-	int			n = 0;
-
-	for (uint64 c = step_clock - 1; c > 0 && c + PGV_STEPS > step_clock; c--)
-		n += (steps[c & (PGV_STEPS - 1)].lxid == lxid);
-	return n;
+	for (int i = 0; i < PGV_BLOCKS; i++)
+	{
+		if (blocks[i].lxid == lxid)
+			return blocks[i].steps <= PGV_BLOCK;
+	}
+	return false;
 }
 
 /* Different statements since a step, up to "most" + 1. */
@@ -180,7 +197,7 @@ different_since(uint64 step, int most)
 		return most + 1;
 	for (uint64 c = step + 1; c < step_clock && n <= most; c++)
 	{
-		uint64		fingerprint = steps[c & (PGV_STEPS - 1)].fingerprint;
+		uint64		fingerprint = steps[c & (PGV_STEPS - 1)];
 		bool		known = false;
 
 		for (int i = 0; i < n; i++)
@@ -213,7 +230,7 @@ holds_together(const PgvLoop *l, uint32 lxid, bool *within, bool *alone)
 {
 	*within = (lxid != 0 && lxid == l->lxid);
 	*alone = (lxid != 0 && l->lxid != 0 && !*within &&
-			  steps_in(PGV_LXID()) < PGV_BLOCK && steps_in(l->lxid) <= PGV_BLOCK);
+			  is_small(lxid) && is_small(l->lxid));
 	if (l->repeats == 1)
 		return *within || *alone || (lxid == 0 && l->lxid == 0);
 	return *within == l->within && *alone == l->alone &&
@@ -222,16 +239,22 @@ holds_together(const PgvLoop *l, uint32 lxid, bool *within, bool *alone)
 
 /* ----- counting ----- */
 
+/* Different keys: exactly while there is room, then all that are not the last. */
 static void
 count_key(PgvLoop *l, uint64 key)
 {
-	for (int i = 0; i < Min(l->distinct, PGV_LOOP_VALUES); i++)
+	if (l->distinct >= PGV_LOOP_VALUES)
+	{
+		l->distinct += (l->keys[0] != (uint32) key);
+		l->keys[0] = (uint32) key;
+		return;
+	}
+	for (int i = 0; i < l->distinct; i++)
 	{
 		if (l->keys[i] == (uint32) key)
 			return;
 	}
-	l->keys[l->distinct % PGV_LOOP_VALUES] = (uint32) key;
-	l->distinct++;
+	l->keys[l->distinct++] = (uint32) key;
 }
 
 /* The interval since the last repeat. */
@@ -366,8 +389,14 @@ pgv_loops_count(PgvLoopWatch *watch, QueryDesc *query, uint64 fingerprint,
 	count_repeat(l, key, arrival);
 	watch->loop = (int) (l - loops);
 	watch->serial = l->serial;
-	if (l->finding || !is_finding(l))
+	if (l->finding || l->repeats < l->next_verdict)
 		return;
+	if (!is_finding(l))
+	{
+		/* not every time, of what is repeated for long */
+		l->next_verdict = l->repeats + l->repeats / 8 + 1;
+		return;
+	}
 	/* a repeat of what is no lookup is no N+1 */
 	if (!l->inserts && !find_column(query, &link))
 	{
@@ -458,8 +487,14 @@ pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		return;
 	l->last = now;
 	pgv_tally_usage(&l->tally, usage, rows);
-	if (l->finding)
-		report_loop(l, query, ref);
+	if (!l->finding)
+		return;
+	/* what is only suspected may be anybody's hot path: not each time */
+	if (l->confidence == PGV_SUSPECTED && l->reported &&
+		l->repeats < l->next_report)
+		return;
+	l->next_report = l->repeats + l->repeats / 8 + 1;
+	report_loop(l, query, ref);
 }
 
 bool
@@ -489,5 +524,5 @@ pgv_loops_forget(void)
 Size
 pgv_loops_memory(void)
 {
-	return sizeof(loops) + sizeof(steps);
+	return sizeof(loops) + sizeof(steps) + sizeof(blocks);
 }

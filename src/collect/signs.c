@@ -35,10 +35,10 @@ PgvSigns	pgv_signs;
 
 static float recent_waits[PGV_WAITS];	/* of this client, ms */
 static int	next_wait = 0;
+static uint64 stray_fingerprints[PGV_STRAYS];
 static struct
 {
-	uint64		fingerprint;
-	uint64		key;
+	uint64		key;			/* with its parameters */
 	uint64		changed[PGV_CHANGES];	/* when its key was another, at last */
 	int			next;
 }			strays[PGV_STRAYS];
@@ -82,7 +82,7 @@ pgv_signs_stray(uint64 fingerprint, uint64 key)
 {
 	for (int i = 0; i < PGV_STRAYS; i++)
 	{
-		if (strays[i].fingerprint != fingerprint)
+		if (stray_fingerprints[i] != fingerprint)
 			continue;
 		if (strays[i].key != key)
 		{
@@ -95,7 +95,7 @@ pgv_signs_stray(uint64 fingerprint, uint64 key)
 		return;
 	}
 	memset(&strays[next_stray], 0, sizeof(strays[0]));
-	strays[next_stray].fingerprint = fingerprint;
+	stray_fingerprints[next_stray] = fingerprint;
 	strays[next_stray].key = key;
 	next_stray = (next_stray + 1) % PGV_STRAYS;
 }
@@ -119,6 +119,7 @@ pgv_signs_explain(uint64 first, int64 repeats)
 void
 pgv_signs_forget(void)
 {
+	memset(stray_fingerprints, 0, sizeof(stray_fingerprints));
 	memset(strays, 0, sizeof(strays));
 }
 

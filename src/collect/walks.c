@@ -89,13 +89,20 @@ find_walk(uint64 fingerprint)
 	return NULL;
 }
 
+/* Is its next execution to be looked at? */
+static bool
+is_looked_at(const PgvStepWalk *w)
+{
+	return w->misses < PGV_PATIENCE || (w->misses & (PGV_PEEK - 1)) == 0;
+}
+
 bool
 pgv_walks_wants(uint64 fingerprint, const PgvArrival *arrival)
 {
 	PgvStepWalk *w = find_walk(fingerprint);
 
 	return w != NULL && pgv_is_alive(w->last, arrival) &&
-		(w->misses < PGV_PATIENCE || (w->misses & (PGV_PEEK - 1)) == 0);
+		is_looked_at(w);
 }
 
 /* The walk begins (anew) with this execution. */
@@ -388,15 +395,20 @@ pgv_walks_ran(PgvWalkWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		w = new_walk(ref->fingerprint);
 	w->last = now;
 	w->last_key = watch->key;
-	keep_row(w, capture);
 	if (watch->serial == 0)
 	{
-		/* not looked at: it may be where a walk begins */
+		/* not looked at: it may be where a walk begins, if the next one is */
+		w->misses++;
+		if (!is_looked_at(w))
+			return;
+		keep_row(w, capture);
+		w->misses--;
 		begin_walk(w);
 		pgv_tally_repeat(&w->tally, arrival->wait_ms, arrival->plan_ms);
 		pgv_tally_usage(&w->tally, usage, rows);
 		return;
 	}
+	keep_row(w, capture);
 	if (w->serial != watch->serial)
 		return;
 	pgv_tally_usage(&w->tally, usage, rows);

@@ -3,12 +3,14 @@
 
 ALL_VARIANTS='none again off on pgss'
 
+# "blind", which has to be asked for, is pg_vitals without its N+1 detector.
 # settings VARIANT: what its configuration has beyond what is the same for all.
 settings() {
 	case $1 in
 	none | again) echo "shared_preload_libraries = ''" ;;
 	off) echo "pg_vitals.enabled = off" ;;
 	on) echo "pg_vitals.enabled = on" ;;
+	blind) echo "pg_vitals.n_plus_one = off" ;;
 	pgss) echo "shared_preload_libraries = 'pg_stat_statements'" ;;
 	*) die "there is no variant '$1'; there are: $ALL_VARIANTS" ;;
 	esac
@@ -16,7 +18,7 @@ settings() {
 
 extension() {
 	case $1 in
-	off | on) echo "CREATE EXTENSION pg_vitals;" ;;
+	off | on | blind) echo "CREATE EXTENSION pg_vitals;" ;;
 	pgss) echo "CREATE EXTENSION pg_stat_statements;" ;;
 	esac
 }
