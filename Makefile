@@ -9,7 +9,9 @@ UNITS = \
 	compat \
 	base/settings \
 	base/histogram \
+	base/distinct \
 	base/sqltext \
+	base/sqledit \
 	base/tags \
 	base/worker \
 	store/texts \
@@ -18,9 +20,17 @@ UNITS = \
 	collect/values \
 	collect/variables \
 	collect/identity \
+	collect/tagging \
 	collect/execution \
+	collect/buckets \
 	collect/pending \
 	collect/statements \
+	collect/routes \
+	collect/links \
+	collect/comparisons \
+	collect/batch \
+	collect/batchwrite \
+	collect/orm \
 	collect/suggest \
 	collect/producers \
 	collect/recent \
@@ -28,7 +38,10 @@ UNITS = \
 	collect/since \
 	collect/tell \
 	collect/nested \
+	collect/chance \
 	collect/signs \
+	collect/across \
+	collect/across_judge \
 	collect/duplicates \
 	collect/loops \
 	collect/walks \
@@ -37,9 +50,9 @@ UNITS = \
 	surface/rows \
 	surface/statements \
 	surface/findings \
+	surface/routes \
 	surface/ci \
 	surface/info \
-	surface/sqledit \
 	surface/sandbox \
 	surface/queryshape \
 	surface/draft \
@@ -53,6 +66,7 @@ UNITS = \
 SQL_PARTS = \
 	statements \
 	n_plus_one \
+	routes \
 	ci \
 	rewrite \
 	info

@@ -27,6 +27,7 @@
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "storage/ipc.h"
+#include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
 #include "utils/timeout.h"
@@ -37,7 +38,9 @@
 #include "collect/identity.h"
 #include "collect/nested.h"
 #include "collect/nplusone.h"
+#include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/tagging.h"
 #include "collect/variables.h"
 #include "hooks.h"
 
@@ -69,6 +72,8 @@ static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz last_end = 0;	/* of its last one */
 static bool more_sent = false;	/* was there more to read at that end? */
 static bool in_block = false;	/* between the client's BEGIN and its end */
+static bool execute = false;	/* inside an EXECUTE sent by the client ... */
+static uint64 execute_route = 0;	/* ... with this route */
 
 /* ----- what the client is doing ----- */
 
@@ -157,6 +162,8 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
 	e.outcome = outcome;
 	e.generic_plan = -1;
 	pgv_statements_executed(&e);
+	if (ref->route != 0)
+		pgv_routes_executed(&e);
 }
 
 /* The backend ends: count what it was doing, if it was terminated. */
@@ -211,6 +218,46 @@ describe(PgvStatementRef *ref, uint64 queryid, const char *source,
 	ref->toplevel = (level == 0);
 	ref->userid = GetUserId();
 	pgv_identify(ref);
+}
+
+/* Is it a named prepared statement that the client executes? */
+static inline bool
+is_prepared(void)
+{
+	return ActivePortal != NULL && ActivePortal->prepStmtName != NULL;
+}
+
+/*
+ * Take note of the tags of what the client sends; returns its route.  If they
+ * tell of another request, what the detector has going on is over.
+ */
+static uint64
+note_tags(const char *source, int location, int length, bool frozen)
+{
+	bool		new_request;
+	uint64		route;
+
+	if (level > 0)
+		return 0;
+	route = pgv_tagging_note(source, location, length, frozen, &new_request);
+	if (unlikely(new_request) && pgv_n_plus_one)
+		pgv_nplusone_forget();
+	return route;
+}
+
+/*
+ * The same for a query.  Of a named prepared statement the text is that of its
+ * Parse message or PREPARE; but EXECUTE has a text of its own.
+ */
+static uint64
+note_query_tags(QueryDesc *queryDesc)
+{
+	if (execute && level == 0 && execute_route != 0)
+		return execute_route;
+	return note_tags(queryDesc->sourceText,
+					 queryDesc->plannedstmt->stmt_location,
+					 queryDesc->plannedstmt->stmt_len,
+					 execute || is_prepared());
 }
 
 /* Was it this timeout, running since the statement came, that struck? */
@@ -308,6 +355,7 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 		if (counted)
 		{
 			pgv_measure_end(&measure, &usage);
+			ref->route = note_tags(ref->source, ref->location, ref->length, true);
 			count_execution(ref, &usage, 0, outcome_of_error());
 		}
 		PG_RE_THROW();
@@ -455,6 +503,7 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 		return;
 	}
 	describe_query(&ref, queryDesc);
+	ref.route = note_query_tags(queryDesc);
 	start_counted(queryDesc, eflags, &ref, counted, watched);
 }
 
@@ -767,7 +816,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 }
 
 static void
-utility_on(PGV_UTILITY_ARGS)
+utility_on(uint64 route, PGV_UTILITY_ARGS)
 {
 	PgvStatementRef ref;
 	PgvUtility	self;
@@ -784,6 +833,7 @@ utility_on(PGV_UTILITY_ARGS)
 	if (counted)
 		describe(&ref, PGV_QUERYID(pstmt->queryId), queryString,
 				 pstmt->stmt_location, pstmt->stmt_len, false);
+	ref.route = route;
 	utility_inside(&self, counted ? &ref : NULL, &usage, PGV_UTILITY_PASS);
 	if (counted)
 		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE);
@@ -791,9 +841,28 @@ utility_on(PGV_UTILITY_ARGS)
 		note_end(pgv_measured_at());
 }
 
+/* EXECUTE is counted by what it executes, under its own tags if it has any. */
+static void
+execute_on(uint64 route, PGV_UTILITY_ARGS)
+{
+	execute = true;
+	execute_route = route;
+	PG_TRY();
+	{
+		call_utility(PGV_UTILITY_PASS);
+	}
+	PG_FINALLY();
+	{
+		execute = false;
+	}
+	PG_END_TRY();
+}
+
 static void
 pgv_ProcessUtility(PGV_UTILITY_ARGS)
 {
+	uint64		route;
+
 	if (!is_on())
 	{
 		call_utility(PGV_UTILITY_PASS);
@@ -802,8 +871,12 @@ pgv_ProcessUtility(PGV_UTILITY_ARGS)
 	note_arrival();
 	if (pgv_n_plus_one)
 		tell_detector(pstmt->utilityStmt);
+	route = note_tags(queryString, pstmt->stmt_location, pstmt->stmt_len,
+					  is_prepared());
 	if (PGV_UTILITY_COUNTS(pstmt->utilityStmt))
-		utility_on(PGV_UTILITY_PASS);
+		utility_on(route, PGV_UTILITY_PASS);
+	else if (level == 0 && IsA(pstmt->utilityStmt, ExecuteStmt))
+		execute_on(route, PGV_UTILITY_PASS);
 	else
 		call_utility(PGV_UTILITY_PASS);
 }

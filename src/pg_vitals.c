@@ -14,9 +14,12 @@
 
 #include "base/settings.h"
 #include "base/worker.h"
+#include "collect/across.h"
+#include "collect/across_judge.h"
 #include "collect/findings.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
+#include "collect/routes.h"
 #include "collect/statements.h"
 #include "hooks.h"
 #include "store/persist.h"
@@ -29,6 +32,13 @@ PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
 static const PgvKind *const kinds[] = {
 	&pgv_kind_statements,
 	&pgv_kind_findings,
+	&pgv_kind_routes,
+};
+
+/* Those that are counted at every statement's end. */
+static PgvPendingPart *const pending[] = {
+	&pgv_pending_statements,
+	&pgv_pending_routes,
 };
 
 static shmem_request_hook_type prev_shmem_request = NULL;
@@ -43,7 +53,8 @@ request_memory(void)
 									add_size(pgv_texts_shmem_size(),
 											 add_size(pgv_pending_shmem_size(),
 													  add_size(pgv_recent_shmem_size(),
-															   pgv_persist_shmem_size())))));
+															   add_size(pgv_across_shmem_size(),
+																		pgv_persist_shmem_size()))))));
 	RequestNamedLWLockTranche("pg_vitals_store", pgv_store_locks());
 	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
@@ -85,6 +96,7 @@ startup_memory(void)
 	pgv_store_shmem_init();
 	pgv_pending_shmem_init();
 	pgv_recent_shmem_init();
+	pgv_across_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -111,6 +123,7 @@ persist_tick(void)
 
 static const PgvTick ticks[] = {
 	{"persist", persist_interval, persist_tick},
+	{"across sessions", pgv_across_interval, pgv_across_tick},
 };
 
 void
@@ -120,7 +133,7 @@ _PG_init(void)
 		return;
 	pgv_settings_define();
 	pgv_store_set_kinds(kinds, lengthof(kinds));
-	pgv_pending_configure(&pgv_kind_statements, sizeof(PgvStatementDelta));
+	pgv_pending_configure(pending, lengthof(pending));
 	pgv_recent_configure(&pgv_kind_findings);
 	prev_shmem_request = shmem_request_hook;
 	shmem_request_hook = request_memory;

@@ -24,6 +24,7 @@ int			pgv_n_plus_one_min_repeats = 5;
 int			pgv_n_plus_one_max_gap_ms = 250;
 int			pgv_n_plus_one_sample_rows = 64;
 int			pgv_n_plus_one_action = PGV_ACTION_OFF;
+bool		pgv_n_plus_one_across_sessions = false;
 int			pgv_persist_interval_s = 60;
 
 static bool all_defined = false;
@@ -189,6 +190,11 @@ define_n_plus_one(void)
 							 "At \"error\" the statement that crosses the threshold fails with SQLSTATE VT001.",
 							 &pgv_n_plus_one_action, PGV_ACTION_OFF, action_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_vitals.n_plus_one_across_sessions",
+							 "Looks for N+1 patterns whose repeats are spread over several sessions.",
+							 "The sessions are of one database, role, application_name and client address.",
+							 &pgv_n_plus_one_across_sessions, false,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 void

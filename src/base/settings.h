@@ -33,6 +33,7 @@ extern int	pgv_n_plus_one_min_repeats;
 extern int	pgv_n_plus_one_max_gap_ms;
 extern int	pgv_n_plus_one_sample_rows;
 extern int	pgv_n_plus_one_action;
+extern bool pgv_n_plus_one_across_sessions;
 extern int	pgv_persist_interval_s;
 
 /*

@@ -1393,17 +1393,24 @@ remember(PgvTagsMemo *memo, const char *sql, int len,
 	memo->valid = true;
 }
 
-const PgvTags *
-pgv_tags_read(const char *sql, int len, bool std_strings, PgvTagsMemo *memo)
+bool
+pgv_tags_same(const char *sql, int len, const PgvTagsMemo *memo)
 {
 	const uint8 *start = (const uint8 *) sql;
 	const uint8 *behind;
+
+	return memo->valid && same_head(start, start + len, memo, &behind) &&
+		same_tail(behind, start + len, memo);
+}
+
+const PgvTags *
+pgv_tags_read(const char *sql, int len, bool std_strings, PgvTagsMemo *memo)
+{
 	PgvTagsComments found;
 
 	if (sql == NULL || len <= 0)
 		return NULL;
-	if (!memo->valid || !same_head(start, start + len, memo, &behind) ||
-		!same_tail(behind, start + len, memo))
+	if (!pgv_tags_same(sql, len, memo))
 	{
 		if (pgv_tags_comments(sql, len, std_strings, &found) == 0)
 			return NULL;

@@ -150,6 +150,12 @@ extern const PgvTags *pgv_tags_read(const char *sql, int len, bool std_strings,
 									PgvTagsMemo *memo);
 
 /*
+ * Does the text have the very comments that memo remembers, so that
+ * pgv_tags_read() would not parse anything?
+ */
+extern bool pgv_tags_same(const char *sql, int len, const PgvTagsMemo *memo);
+
+/*
  * Does the key name what differs from request to request, and so is no part of
  * a route: a trace, span, request, job run, session, process, thread, user,
  * address or time?  Letter case, and what is not a letter or digit, make no

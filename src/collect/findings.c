@@ -26,6 +26,8 @@
 
 #include "base/settings.h"
 #include "collect/findings.h"
+#include "collect/routes.h"
+#include "collect/tagging.h"
 #include "store/texts.h"
 
 #define PGV_MANTISSA UINT64CONST(0x000FFFFFFFFFFFFF)
@@ -147,6 +149,7 @@ add_figures(PgvFinding *into, const PgvFinding *from)
 	into->rows_touched = from->rows_touched;
 	into->order = from->order;
 	into->lineage = from->lineage;
+	into->connections = from->connections;
 }
 
 static uint64
@@ -272,7 +275,7 @@ findings_valid(const void *key, const void *data)
 
 const PgvKind pgv_kind_findings = {
 	.name = "findings",
-	.version = 2,
+	.version = 3,
 	.key_size = sizeof(PgvFindingKey),
 	.entry_size = sizeof(PgvFinding),
 	.limit = findings_limit,
@@ -285,9 +288,12 @@ const PgvKind pgv_kind_findings = {
 	.valid = findings_valid,
 };
 
-/* Store a string under the hash of its bytes; 0 if that cannot be. */
+/*
+ * Store a string under the hash of its bytes; 0 if that cannot be.  A process
+ * without a database brings plain ASCII only.
+ */
 static uint64
-intern_string(const char *s)
+intern_string(const char *s, int encoding)
 {
 	uint64		id = hash_bytes_extended((const unsigned char *) s,
 										 strlen(s), 0x7667);
@@ -296,17 +302,17 @@ intern_string(const char *s)
 		id = 1;
 	if (pgv_texts_reference(id))
 		return id;
-	return pgv_texts_intern(id, s, strlen(s), GetDatabaseEncoding()) ? id : 0;
+	return pgv_texts_intern(id, s, strlen(s), encoding) ? id : 0;
 }
 
 /* Store one of the words, if it is there. */
 static uint64
-bring_words(PgvFinding *delta, const char *words, uint32 which)
+bring_words(PgvFinding *delta, const char *words, int encoding, uint32 which)
 {
 	uint64		id = 0;
 
 	if (words != NULL && *words != '\0')
-		id = intern_string(words);
+		id = intern_string(words, encoding);
 	if (id != 0)
 		delta->texts |= which;
 	return id;
@@ -316,16 +322,36 @@ static void
 bring_texts(PgvFinding *delta, const PgvStatementRef *child,
 			const PgvFindingWords *words)
 {
-	if (pgv_identity_reference_text(child))
+	int			encoding = GetDatabaseEncoding();
+
+	if (child != NULL ? pgv_identity_reference_text(child) :
+		pgv_texts_reference(delta->fingerprint))
 		delta->texts |= PGV_FINDING_TEXT;
 	if (delta->parent_fingerprint != 0 &&
 		pgv_texts_reference(delta->parent_fingerprint))
 		delta->texts |= PGV_FINDING_PARENT;
+	delta->tags = bring_words(delta, pgv_tagging_json(), PG_UTF8, PGV_FINDING_TAGS);
 	if (words == NULL)
 		return;
-	delta->link = bring_words(delta, words->link, PGV_FINDING_LINK);
-	delta->suggestion = bring_words(delta, words->suggestion, PGV_FINDING_SUGGESTION);
-	delta->tags = bring_words(delta, words->tags, PGV_FINDING_TAGS);
+	delta->link = bring_words(delta, words->link, encoding, PGV_FINDING_LINK);
+	delta->suggestion = bring_words(delta, words->suggestion, encoding,
+									PGV_FINDING_SUGGESTION);
+}
+
+/* The key of a delta, which gets the name of the application, too. */
+static void
+make_key(PgvFindingKey *key, Oid dbid, Oid userid, const char *application,
+		 PgvFindingKind kind, PgvFinding *delta)
+{
+	memset(key, 0, sizeof(*key));
+	key->dbid = dbid;
+	key->userid = userid;
+	key->kind = kind;
+	key->fingerprint = delta->fingerprint;
+	key->parent_fingerprint = delta->parent_fingerprint;
+	key->application = hash_bytes_extended((const unsigned char *) application,
+										   strlen(application), 0);
+	strlcpy(delta->application, application, NAMEDATALEN);
 }
 
 void
@@ -334,23 +360,34 @@ pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
 					PgvRecent *recent)
 {
 	PgvFindingKey key;
-	const char *application = application_name ? application_name : "";
 
-	memset(&key, 0, sizeof(key));
-	key.dbid = MyDatabaseId;
-	key.userid = child->userid;
-	key.kind = kind;
-	key.fingerprint = delta->fingerprint;
-	key.parent_fingerprint = delta->parent_fingerprint;
-	key.application = hash_bytes_extended((const unsigned char *) application,
-										  strlen(application), 0);
-	strlcpy(delta->application, application, NAMEDATALEN);
+	make_key(&key, MyDatabaseId, child->userid,
+			 application_name ? application_name : "", kind, delta);
 	delta->first_seen = delta->last_seen = GetCurrentStatementStartTimestamp();
 	if (delta->bursts > 0)
+	{
 		bring_texts(delta, child, words);
+		if (delta->confidence > PGV_SUSPECTED)
+			pgv_routes_found(child);
+	}
 	/* in this order: who finds the burst finds its texts */
 	pgv_store_merge(&pgv_kind_findings, &key, delta);
 	pgv_recent_add(recent, &key, delta);
+}
+
+void
+pgv_findings_report_for(Oid dbid, Oid userid, const char *application,
+						PgvFindingKind kind, PgvFinding *delta,
+						const PgvFindingWords *words)
+{
+	PgvFindingKey key;
+	PgvRecent	recent = {0};
+
+	make_key(&key, dbid, userid, application, kind, delta);
+	if (delta->bursts > 0)
+		bring_texts(delta, NULL, words);
+	pgv_store_merge(&pgv_kind_findings, &key, delta);
+	pgv_recent_add(&recent, &key, delta);
 }
 
 const char *

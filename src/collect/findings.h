@@ -106,6 +106,7 @@ typedef struct PgvFinding
 	int32		order;			/* PgvWalkOrder */
 	int32		lineage;		/* PgvLinkType */
 	int64		in_transaction; /* bursts that one transaction held together */
+	int32		connections;	/* that the repeats came over; 0: one */
 	TimestampTz first_seen;
 	TimestampTz last_seen;
 	char		application[NAMEDATALEN];
@@ -118,20 +119,27 @@ typedef struct PgvFindingWords
 {
 	const char *link;
 	const char *suggestion;
-	const char *tags;			/* a JSON object */
 } PgvFindingWords;
 
 /*
  * Add to a finding of the current role, database and application.  On the
  * first report of a burst (delta->bursts > 0), child and parent bring their
- * texts, and "words" come with it; later reports pass NULL.  "recent" belongs
- * to the burst, all zero at first.  Raises nothing.  Takes locks of store,
- * texts and recent.
+ * texts, "words" and the client's tags come with it; later reports pass NULL.
+ * "recent" belongs to the burst, all zero at first.  Raises nothing.  Takes
+ * locks of pending, store, texts and recent, one after the other.
  */
 extern void pgv_findings_report(PgvFindingKind kind, PgvFinding *delta,
 								const PgvStatementRef *child,
 								const PgvFindingWords *words,
 								PgvRecent *recent);
+
+/*
+ * The same for another session: delta says when it was first and last seen.
+ * For who has no session itself.
+ */
+extern void pgv_findings_report_for(Oid dbid, Oid userid, const char *application,
+									PgvFindingKind kind, PgvFinding *delta,
+									const PgvFindingWords *words);
 
 /* An empty tally. */
 extern void pgv_tally_clear(PgvTally *tally);

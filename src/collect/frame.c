@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "collect/frame.h"
+#include "collect/routes.h"
 #include "collect/statements.h"
 
 #define PGV_FRAME_POOL 32
@@ -241,6 +242,8 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 		if (query != NULL && !frame->published)
 			ask_query(&e, query);
 		pgv_statements_executed(&e);
+		if (e.statement->route != 0)
+			pgv_routes_executed(&e);
 	}
 	frame->published = true;
 	frame->leftover = false;

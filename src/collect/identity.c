@@ -225,6 +225,7 @@ pgv_identify(PgvStatementRef *ref)
 	int			way;
 
 	ref->hint = &no_hint;
+	ref->route = 0;
 	if (unlikely(!have_known()))
 	{
 		ref->fingerprint = normalise(ref);

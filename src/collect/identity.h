@@ -22,11 +22,12 @@ typedef struct PgvStatementRef
 	bool		toplevel;
 	Oid			userid;
 	uint8	   *hint;			/* where its pending record was last */
+	uint64		route;			/* of a client's statement, by its tags; 0: none */
 } PgvStatementRef;
 
 /*
- * Fill in the fingerprint (and the hint) of a statement whose other fields are
- * set, from what this backend remembers of its queryid, or by normalising its
+ * Fill in the fingerprint (and the hint, and no route) of a statement whose
+ * other fields are set, from what this backend remembers of its queryid, or by normalising its
  * text if it is new here.  The source must be there.  Raises nothing.
  */
 extern void pgv_identify(PgvStatementRef *ref);

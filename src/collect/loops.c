@@ -419,10 +419,10 @@ describe_loop(const PgvLoop *l, QueryDesc *query, PgvFindingWords *words)
 	find_column(query, &link);
 	if (l->writes)
 		pgv_suggest_write(&suggestion, child, query->plannedstmt, &link,
-						  l->distinct > 1, l->within);
+						  false, l->within);
 	else
 		pgv_suggest_run(&suggestion, child, query->plannedstmt, &link);
-	words->link = words->tags = NULL;
+	words->link = NULL;
 	words->suggestion = suggestion.data;
 }
 

@@ -62,7 +62,7 @@
 #include "store/store.h"
 #include "store/texts.h"
 
-#define PGV_REPEATS 64			/* power of two, at most the bits of "going" */
+#define PGV_REPEATS 32			/* power of two, at most the bits of "going" */
 #define PGV_PROBES 8
 #define PGV_OPENS 32
 #define PGV_TIMED_FIRST 16

@@ -30,7 +30,8 @@
  *
  * What no result explains is looked at by others: loops without a parent
  * (collect/loops), walks along a statement's own results (collect/walks),
- * repeats with the same parameters (collect/duplicates).
+ * repeats with the same parameters (collect/duplicates).  What is spread over
+ * several sessions is found elsewhere: they tell each other (collect/across).
  *
  * All state is private to the backend, of fixed size and forgotten after
  * n_plus_one_max_gap without a statement.  A finding goes to the store as soon
@@ -49,6 +50,7 @@
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
+#include "collect/across.h"
 #include "collect/duplicates.h"
 #include "collect/findings.h"
 #include "collect/loops.h"
@@ -59,10 +61,11 @@
 #include "collect/walks.h"
 #include "store/texts.h"
 
-#define PGV_BURSTS 48
+#define PGV_BURSTS 40
 #define PGV_CANDIDATES 24
 #define PGV_HITS 160
 #define PGV_BURST_VALUES 32
+#define PGV_UNPROVEN_MIN 6		/* different values outside a transaction */
 #define PGV_QUIET_MIN 8			/* rows that need not be in strict order */
 #define PGV_CONSTANT_ROWS 3
 #define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
@@ -479,7 +482,10 @@ other_predicates(const PgvChild *child, int linked)
 	return sum;
 }
 
-/* Does another value of the child come from the same result, by a link? */
+/*
+ * Does another value of the child come from the same result, by a link or in
+ * the same row?
+ */
 static bool
 is_compound(const PgvChild *child, const PgvCandidate *c)
 {
@@ -487,7 +493,8 @@ is_compound(const PgvChild *child, const PgvCandidate *c)
 	{
 		const PgvCandidate *other = &child->candidates[i];
 
-		if (other->result == c->result && other->link >= PGV_LINK_SAME &&
+		if (other->result == c->result &&
+			(other->link >= PGV_LINK_SAME || (c->row >= 0 && other->row == c->row)) &&
 			child->predicates[other->predicate].hash !=
 			child->predicates[c->predicate].hash)
 			return true;
@@ -777,6 +784,13 @@ coverage(const PgvBurst *b)
 	return (b->fanout - own + rows_used(b)) * 100 / Max(passed, 1);
 }
 
+/* Were the rows walked one after the other, from one end, none left out? */
+static bool
+walks_all(const PgvBurst *b)
+{
+	return Min(b->ascending, b->descending) == 0 && coverage(b) >= 100;
+}
+
 /*
  * Outside a transaction the repeats may be other people's, who open what a
  * list shows.  Few rows then have to come in strict order, with few left out;
@@ -787,7 +801,7 @@ is_quiet_walk(const PgvBurst *b)
 {
 	int			wrong = Min(b->ascending, b->descending);
 
-	if (wrong == 0 && coverage(b) >= 100)
+	if (walks_all(b))
 		return true;
 	if (b->distinct * 2 < b->fanout)
 		return wrong * 10 <= b->fanout && coverage(b) >= 90;
@@ -823,8 +837,8 @@ adds_up(const PgvBurst *b, bool disturbed)
 	if (root == NULL)
 		return false;
 	return root->finding ||
-		(!disturbed && !root->writes && root->fanout > 1 && root->again == 0 &&
-		 coverage(root) >= 100 && Min(root->ascending, root->descending) == 0);
+		(!disturbed && !root->writes && root->fanout > 2 && root->again == 0 &&
+		 walks_all(root));
 }
 
 /*
@@ -835,8 +849,7 @@ static bool
 misses_much(const PgvBurst *b)
 {
 	return b->missed * 4 > b->repeats &&
-		(b->fanout < PGV_QUIET_MIN || coverage(b) < 100 ||
-		 Min(b->ascending, b->descending) > 0);
+		(b->fanout < PGV_QUIET_MIN || !walks_all(b));
 }
 
 /* Is the burst a finding?  Sets its confidence. */
@@ -857,12 +870,19 @@ is_finding(PgvBurst *b)
 	if (b->lxid != 0)
 		return proven || is_walk(b);
 	/* one client's? it reads a row once, and in order, or all of them */
-	disturbed = (b->loose * 2 > b->repeats - 1);
+	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && !b->compound);
 	if (b->again * 5 > b->repeats || misses_much(b) || (b->root != 0 && !adds_up(b, disturbed)))
 		return false;
 	if (disturbed)
 		return proven && (b->root != 0 || is_strict_walk(b));
-	return (proven || b->distinct >= min) && is_quiet_walk(b);
+	/* columns that reference the same third one prove little */
+	if (b->link.type == PGV_LINK_SHARED &&
+		(b->fanout < PGV_QUIET_MIN || b->distinct < PGV_UNPROVEN_MIN))
+		return false;
+	if (!proven)
+		return b->distinct >= (walks_all(b) ? min : Max(min, PGV_UNPROVEN_MIN)) &&
+			is_quiet_walk(b);
+	return is_quiet_walk(b);
 }
 
 /*
@@ -928,6 +948,8 @@ judge(PgvWatch *watch, const PgvChild *child)
 		return;
 	b = &bursts[watch->credits[winner].burst];
 	b->finding = watch->tell = true;
+	if (pgv_n_plus_one_across_sessions)
+		pgv_across_explained(b->fingerprint, b->repeats - 1);
 	settle_on(watch, b);
 	pgv_loops_drop(b->fingerprint);
 	watch->credits[0] = watch->credits[winner];
@@ -956,7 +978,6 @@ describe_finding(const PgvBurst *b, QueryDesc *query, PgvFindingWords *words)
 						  !b->other_varies && !b->compound);
 	words->link = link.data;
 	words->suggestion = suggestion.data;
-	words->tags = NULL;
 }
 
 static int32
@@ -1159,6 +1180,7 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	bool		reads = (query->operation == CMD_SELECT);
 	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
+	bool		across = reads && unlikely(pgv_n_plus_one_across_sessions);
 	bool		known;
 	PgvChild	child;
 
@@ -1172,11 +1194,13 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	/* predicates cost a walk over the plan: only where they can tell something */
 	known = pgv_producers_any() ||
 		(reads && (IsTransactionBlock() || pgv_walks_wants(ref->fingerprint, child.arrival)));
-	if (known)
+	if (known || across)
 	{
 		child.npredicates = pgv_values_predicates(query, child.predicates);
 		drop_catalog_predicates(&child);
 	}
+	if (across)
+		pgv_across_note(&watch->across, child.predicates, child.npredicates);
 	if (child.npredicates > 0 && pgv_producers_any())
 		attribute(watch, &child);
 	if (watch->ncredits > 0)
@@ -1264,6 +1288,23 @@ refresh(PgvBurst *b, TimestampTz now)
 	}
 }
 
+/* Let other sessions know of a finished SELECT. */
+static void
+tell_others(const PgvWatch *watch, const PgvStatementRef *ref,
+			const PgvUsage *usage, uint64 rows, TimestampTz now)
+{
+	const PgvResult *result = NULL;
+
+	if (watch->capture.serial != 0 && watch->capture.result >= 0)
+		result = pgv_producers_by_serial(watch->capture.serial);
+	if (watch->across.npredicates > 0)
+		pgv_across_lookup(&watch->across, ref, &watch->arrival, usage, rows,
+						  is_explained(watch));
+	if (result != NULL)
+		pgv_across_result(result, ref, &watch->arrival, now,
+						  watch->across.npredicates > 0);
+}
+
 void
 pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 				 const PgvUsage *usage, uint64 rows, TimestampTz now,
@@ -1288,6 +1329,8 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	}
 	if (!complete)
 		return;
+	if (unlikely(pgv_n_plus_one_across_sessions) && query->operation == CMD_SELECT)
+		tell_others(watch, ref, usage, rows, now);
 	pgv_loops_ran(&watch->loop, query, ref, usage, rows, now);
 	if (query->operation == CMD_SELECT && watch->capture.shape.ncolumns > 0 &&
 		watch->same.place >= 0)

@@ -18,6 +18,7 @@
 #include "datatype/timestamp.h"
 #include "executor/execdesc.h"
 
+#include "collect/across.h"
 #include "collect/execution.h"
 #include "collect/duplicates.h"
 #include "collect/loops.h"
@@ -41,6 +42,7 @@ typedef struct PgvWatch
 	PgvSameWatch same;
 	PgvLoopWatch loop;
 	PgvWalkWatch walk;
+	PgvAcrossWatch across;
 	PgvArrival	arrival;
 	PgvCapture	capture;
 } PgvWatch;
@@ -59,6 +61,7 @@ pgv_watch_clear(PgvWatch *watch)
 	watch->walk.serial = 0;
 	watch->walk.walk = 0;
 	watch->walk.tell = false;
+	watch->across.npredicates = 0;
 	watch->capture.serial = 0;
 	watch->capture.burst = 0;
 	watch->capture.rows = 0;

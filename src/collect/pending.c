@@ -3,21 +3,22 @@
  * pending.c
  *	  Per-backend counters on their way to the store.
  *
- *	 slot of backend 0            slot of backend 1
- *	+------+-----+-----+----+    +------+-----+----
- *	| used | rec | rec | .. |    | used | rec | ...
- *	+------+-----+-----+----+    +------+-----+----
- *	  one lock each (own tranche, own cache line)
+ *	 slot of backend 0                             slot of backend 1
+ *	+-----------------------+-------------------+ +-------------------+---
+ *	| used | rec | rec | .. | used | rec | ..   | | used | rec | ..   | ..
+ *	+-----------------------+-------------------+ +-------------------+---
+ *	  part of one kind        part of the next      one lock each slot (own
+ *	                                                tranche, own cache line)
  *
- * A record is a key followed by a delta of the kind; "used" records are
- * filled, from the front.  All of a slot is guarded by its lock.  The owner
- * takes it at the end of each statement, uncontended; a reader takes it for
- * as long as it moves at most PGV_PENDING_RECORDS records into the store.
+ * A record is a key followed by a delta of the kind; of each part "used"
+ * records are filled, from the front.  All of a slot is guarded by its lock.
+ * The owner takes it at the end of each statement, uncontended; a reader takes
+ * it for as long as it moves the slot's records into the store.
  * Because a count is always either in a slot or in the store, and moves
  * between them under the slot's lock, a reader that first collects and then
  * scans sees every execution that had ended before it began, once.
  *
- * A full slot sends the record that the hand points at to the store and
+ * A full part sends the record that its hand points at to the store and
  * reuses it.  A slot outlives its backend: the next backend in the same place
  * goes on with it, so nothing is lost at exit and nothing has to be done.
  *
@@ -32,29 +33,42 @@
 
 #define PGV_PENDING_TRANCHE "pg_vitals_pending"
 
-typedef struct PgvSharedSlot
+typedef struct PgvSharedPart
 {
 	uint32		used;			/* records filled */
 	uint32		hand;			/* the next to give way */
-	uint32		tags[PGV_PENDING_RECORDS];	/* of the records' keys */
-	char		records[FLEXIBLE_ARRAY_MEMBER];
-} PgvSharedSlot;
+	/* tags of the records' keys, then, aligned, the records */
+	uint32		tags[FLEXIBLE_ARRAY_MEMBER];
+} PgvSharedPart;
 
-static const PgvKind *pending_kind = NULL;
-static Size delta_size = 0;
+static PgvPendingPart *const *parts = NULL;
+static int	nparts = 0;
+static Size slot_bytes = 0;
 
 static char *slots = NULL;
 static LWLockPadded *locks = NULL;
 
 /* this backend's */
-static PgvSharedSlot *my_slot = NULL;
 static LWLock *my_lock = NULL;
 
 void
-pgv_pending_configure(const PgvKind *kind, Size size)
+pgv_pending_configure(PgvPendingPart *const *list, int n)
 {
-	pending_kind = kind;
-	delta_size = size;
+	parts = list;
+	nparts = n;
+	slot_bytes = 0;
+	for (int i = 0; i < n; i++)
+	{
+		PgvPendingPart *part = list[i];
+
+		Assert(part->records > 0 && part->records <= PGV_PENDING_MAX_RECORDS);
+		part->offset = slot_bytes;
+		part->start = MAXALIGN(offsetof(PgvSharedPart, tags) +
+							   part->records * sizeof(uint32));
+		part->key_room = MAXALIGN(part->kind->key_size);
+		part->record_size = part->key_room + MAXALIGN(part->delta_size);
+		slot_bytes += CACHELINEALIGN(part->start + part->records * part->record_size);
+	}
 }
 
 static int
@@ -63,23 +77,10 @@ slot_count(void)
 	return MaxBackends + NUM_AUXILIARY_PROCS;
 }
 
-static inline Size
-record_size(void)
-{
-	return MAXALIGN(pending_kind->key_size) + MAXALIGN(delta_size);
-}
-
-static Size
-slot_size(void)
-{
-	return CACHELINEALIGN(offsetof(PgvSharedSlot, records) +
-						  PGV_PENDING_RECORDS * record_size());
-}
-
 Size
 pgv_pending_shmem_size(void)
 {
-	return mul_size(slot_count(), slot_size());
+	return mul_size(slot_count(), slot_bytes);
 }
 
 int
@@ -94,6 +95,12 @@ pgv_pending_memory(void)
 	return pgv_pending_shmem_size();
 }
 
+static inline PgvSharedPart *
+part_of_slot(const PgvPendingPart *part, int slot)
+{
+	return (PgvSharedPart *) (slots + slot * slot_bytes + part->offset);
+}
+
 void
 pgv_pending_shmem_init(void)
 {
@@ -101,28 +108,24 @@ pgv_pending_shmem_init(void)
 
 	locks = GetNamedLWLockTranche(PGV_PENDING_TRANCHE);
 	slots = ShmemInitStruct("pg_vitals pending", pgv_pending_shmem_size(), &found);
-	my_slot = NULL;
-	if (found)
-		return;
-	for (int i = 0; i < slot_count(); i++)
+	my_lock = NULL;
+	for (int i = 0; !found && i < slot_count(); i++)
 	{
-		PgvSharedSlot *slot = (PgvSharedSlot *) (slots + i * slot_size());
-
-		slot->used = 0;
-		slot->hand = 0;
+		for (int p = 0; p < nparts; p++)
+			memset(part_of_slot(parts[p], i), 0, offsetof(PgvSharedPart, tags));
 	}
 }
 
 static inline char *
-record_at(PgvSharedSlot *slot, uint32 i)
+record_at(const PgvPendingPart *part, PgvSharedPart *shared, uint32 i)
 {
-	return slot->records + i * record_size();
+	return (char *) shared + part->start + i * part->record_size;
 }
 
 static inline void *
-delta_of(char *record)
+delta_of(const PgvPendingPart *part, char *record)
 {
-	return record + MAXALIGN(pending_kind->key_size);
+	return record + part->key_room;
 }
 
 static void
@@ -131,14 +134,15 @@ find_my_slot(void)
 	int			procno = PGV_PROCNO();
 
 	Assert(procno >= 0 && procno < slot_count());
-	my_slot = (PgvSharedSlot *) (slots + procno * slot_size());
+	for (int p = 0; p < nparts; p++)
+		parts[p]->mine = part_of_slot(parts[p], procno);
 	my_lock = &locks[procno].lock;
 }
 
 void
 pgv_pending_lock(void)
 {
-	if (unlikely(my_slot == NULL))
+	if (unlikely(my_lock == NULL))
 		find_my_slot();
 	LWLockAcquire(my_lock, LW_EXCLUSIVE);
 }
@@ -151,12 +155,13 @@ pgv_pending_unlock(void)
 
 /* A few bits of a key, so that most records need not be looked at. */
 static inline uint32
-tag_of(const void *key)
+tag_of(const PgvPendingPart *part, const void *key)
 {
+	Size		key_size = part->kind->key_size;
 	const char *p = key;
 	uint32		tag = 0;
 
-	for (Size i = 0; i + sizeof(uint32) <= pending_kind->key_size; i += sizeof(uint32))
+	for (Size i = 0; i + sizeof(uint32) <= key_size; i += sizeof(uint32))
 	{
 		uint32		word;
 
@@ -167,59 +172,90 @@ tag_of(const void *key)
 }
 
 void *
-pgv_pending_find(const void *key, uint8 *hint)
+pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
 {
-	Size		key_size = pending_kind->key_size;
-	char	   *record = record_at(my_slot, *hint);
+	PgvSharedPart *mine = part->mine;
+	Size		key_size = part->kind->key_size;
+	char	   *record = record_at(part, mine, *hint);
 	uint32		tag;
 
-	if (likely(*hint < my_slot->used && memcmp(record, key, key_size) == 0))
-		return delta_of(record);
-	tag = tag_of(key);
-	for (uint32 i = 0; i < my_slot->used; i++)
+	if (likely(*hint < mine->used && memcmp(record, key, key_size) == 0))
+		return delta_of(part, record);
+	tag = tag_of(part, key);
+	for (uint32 i = 0; i < mine->used; i++)
 	{
-		if (my_slot->tags[i] != tag)
+		if (mine->tags[i] != tag)
 			continue;
-		record = record_at(my_slot, i);
+		record = record_at(part, mine, i);
 		if (memcmp(record, key, key_size) == 0)
 		{
 			*hint = (uint8) i;
-			return delta_of(record);
+			return delta_of(part, record);
 		}
 	}
 	return NULL;
 }
 
 void *
-pgv_pending_add(const void *key, uint8 *hint)
+pgv_pending_add(const PgvPendingPart *part, const void *key, uint8 *hint)
 {
-	uint32		i = my_slot->used;
+	PgvSharedPart *mine = part->mine;
+	uint32		i = mine->used;
 	char	   *record;
 
-	if (i < PGV_PENDING_RECORDS)
-		my_slot->used++;
+	if (i < part->records)
+		mine->used++;
 	else
 	{
-		i = my_slot->hand;
-		my_slot->hand = (i + 1) % PGV_PENDING_RECORDS;
-		record = record_at(my_slot, i);
-		pgv_store_offer(pending_kind, record, delta_of(record));
+		i = mine->hand;
+		mine->hand = (i + 1) % part->records;
+		record = record_at(part, mine, i);
+		pgv_store_offer(part->kind, record, delta_of(part, record));
 	}
-	record = record_at(my_slot, i);
-	memset(record, 0, record_size());
-	memcpy(record, key, pending_kind->key_size);
-	my_slot->tags[i] = tag_of(key);
+	record = record_at(part, mine, i);
+	memset(record, 0, part->record_size);
+	memcpy(record, key, part->kind->key_size);
+	mine->tags[i] = tag_of(part, key);
 	*hint = (uint8) i;
-	return delta_of(record);
+	return delta_of(part, record);
 }
 
 void
-pgv_pending_spill(void *delta)
+pgv_pending_spill(const PgvPendingPart *part, void *delta)
 {
-	char	   *record = (char *) delta - MAXALIGN(pending_kind->key_size);
+	char	   *record = (char *) delta - part->key_room;
 
-	pgv_store_merge(pending_kind, record, delta);
-	memset(delta, 0, delta_size);
+	pgv_store_merge(part->kind, record, delta);
+	memset(delta, 0, part->delta_size);
+}
+
+/* Move a part's records into the store; its slot is locked. */
+static void
+collect_part(const PgvPendingPart *part, PgvSharedPart *shared)
+{
+	for (uint32 r = 0; r < shared->used; r++)
+	{
+		char	   *record = record_at(part, shared, r);
+
+		pgv_store_merge(part->kind, record, delta_of(part, record));
+	}
+	shared->used = 0;
+}
+
+/*
+ * Reading "used" without the lock is enough to pass by an empty slot: work
+ * that had ended when this read began was written under the lock before its
+ * backend went on.
+ */
+static bool
+looks_empty(int slot)
+{
+	for (int p = 0; p < nparts; p++)
+	{
+		if (*(volatile uint32 *) &part_of_slot(parts[p], slot)->used != 0)
+			return false;
+	}
+	return true;
 }
 
 void
@@ -227,23 +263,11 @@ pgv_pending_collect(void)
 {
 	for (int i = 0; i < slot_count(); i++)
 	{
-		PgvSharedSlot *slot = (PgvSharedSlot *) (slots + i * slot_size());
-
-		/*
-		 * Reading "used" without the lock is enough to pass by an empty slot:
-		 * work that had ended when this read began was written under the lock
-		 * before its backend went on.
-		 */
-		if (*(volatile uint32 *) &slot->used == 0)
+		if (looks_empty(i))
 			continue;
 		LWLockAcquire(&locks[i].lock, LW_EXCLUSIVE);
-		for (uint32 r = 0; r < slot->used; r++)
-		{
-			char	   *record = record_at(slot, r);
-
-			pgv_store_merge(pending_kind, record, delta_of(record));
-		}
-		slot->used = 0;
+		for (int p = 0; p < nparts; p++)
+			collect_part(parts[p], part_of_slot(parts[p], i));
 		LWLockRelease(&locks[i].lock);
 	}
 }

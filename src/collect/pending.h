@@ -3,10 +3,11 @@
  * pending.h
  *	  Counters of this backend that are not yet in the store.
  *
- * Each backend owns one slot of a few records in shared memory.  It adds to
- * them under the slot's lock, which nobody else takes but a reader, for the
- * time of moving them into the store: so a statement's end costs no lock that
- * another backend's statements can hold, and readers see all finished work.
+ * Each backend owns one slot in shared memory, with a few records of each of
+ * the kinds that are counted at a statement's end.  It adds to them under the
+ * slot's lock, which nobody else takes but a reader, for the time of moving
+ * them into the store: so a statement's end costs no lock that another
+ * backend's statements can hold, and readers see all finished work.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,11 +18,27 @@
 
 #include "store/store.h"
 
-/* Records of a slot. */
-#define PGV_PENDING_RECORDS 32
+#define PGV_PENDING_MAX_RECORDS 255 /* of one kind: hints are bytes */
 
-/* The kind whose deltas are collected, and the size of one delta. */
-extern void pgv_pending_configure(const PgvKind *kind, Size delta_size);
+/*
+ * The part of every slot that holds the records of one kind.  The unit that
+ * owns the kind defines it, with the first three fields set.
+ */
+typedef struct PgvPendingPart
+{
+	const PgvKind *kind;
+	Size		delta_size;
+	uint32		records;
+	/* private to pending.c */
+	Size		offset;			/* in a slot */
+	Size		start;			/* of the records, in the part */
+	Size		key_room;
+	Size		record_size;
+	struct PgvSharedPart *mine; /* this backend's, once the slot was locked */
+} PgvPendingPart;
+
+/* The parts of a slot: to be called once per process, from _PG_init. */
+extern void pgv_pending_configure(PgvPendingPart *const *parts, int n);
 
 extern Size pgv_pending_shmem_size(void);
 extern int	pgv_pending_locks(void);
@@ -39,17 +56,22 @@ extern void pgv_pending_unlock(void);
  * The record of a key, or NULL.  The hint is the caller's memory of where it
  * was last; it is kept up to date.  The slot must be locked.
  */
-extern void *pgv_pending_find(const void *key, uint8 *hint);
+extern void *pgv_pending_find(const PgvPendingPart *part, const void *key,
+							  uint8 *hint);
 
 /*
  * A new record, all zero, for a key that pgv_pending_find did not find; moves
- * the oldest record to the store when the slot is full.  The slot must be
+ * the oldest record to the store when the part is full.  The slot must be
  * locked.
  */
-extern void *pgv_pending_add(const void *key, uint8 *hint);
+extern void *pgv_pending_add(const PgvPendingPart *part, const void *key,
+							 uint8 *hint);
 
-/* Move one record to the store at once: it has no room for what comes. */
-extern void pgv_pending_spill(void *record);
+/*
+ * Move one record to the store at once, for it has no room for what comes, and
+ * zero it.  The slot must be locked.
+ */
+extern void pgv_pending_spill(const PgvPendingPart *part, void *delta);
 
 /*
  * Move what every backend has pending into the store.  Locks one slot at a

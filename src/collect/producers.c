@@ -37,7 +37,7 @@
 
 #include "base/settings.h"
 #include "collect/producers.h"
-#include "collect/suggest.h"
+#include "collect/links.h"
 #include "store/texts.h"
 
 #define PGV_CELLS 384			/* of one result */
@@ -746,6 +746,15 @@ pgv_producers_result(int index)
 {
 	return index < PGV_RESULTS ? &producers->results[index] :
 		&producers->singles[index - PGV_RESULTS];
+}
+
+const uint32 *
+pgv_producers_column(const PgvResult *result, int column)
+{
+	int			i = (int) (result - producers->results);
+
+	Assert(i >= 0 && i < PGV_RESULTS);
+	return &producers->cells[i].hash[column * result->stride];
 }
 
 void

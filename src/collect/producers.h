@@ -23,7 +23,7 @@
 #define PGV_RESULT_COLUMNS 8
 #define PGV_RESULT_MAX_ROWS 256
 #define PGV_RESULTS 16			/* results of several rows */
-#define PGV_SINGLES 64			/* one-row results of repeated statements */
+#define PGV_SINGLES 32			/* one-row results of repeated statements */
 #define PGV_PLAIN_SINGLES 8		/* one-row results of others */
 
 /* Where a column of a result came from: relid 0 where that is not known. */
@@ -133,6 +133,9 @@ extern int	pgv_producers_find(const PgvPredicate *predicate, PgvHit *hits,
 							   int max);
 
 extern PgvResult *pgv_producers_result(int index);
+
+/* The hashes of a column of a result of several rows, "sampled" of them. */
+extern const uint32 *pgv_producers_column(const PgvResult *result, int column);
 
 /*
  * Is there a one-row result, no repeat itself and later than the one with the

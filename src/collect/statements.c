@@ -24,7 +24,6 @@
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
-#include "collect/pending.h"
 #include "collect/statements.h"
 #include "store/texts.h"
 
@@ -131,81 +130,16 @@ pgv_statements_add(PgvStatementCounters *into, const PgvStatementCounters *from)
 	}
 }
 
-static uint64 *
-tail_buckets(const PgvStatementEntry *entry)
+static inline PgvBucketsTail *
+tail_of(const PgvStatementEntry *entry)
 {
-	return ((PgvStatementTail *) pgv_store_tail(&pgv_kind_statements, entry))->buckets;
-}
-
-static void
-add_to_tail(PgvStatementEntry *entry, uint16 bucket, uint64 count)
-{
-	tail_buckets(entry)[bucket] += count;
-	entry->bucket_low = Min(entry->bucket_low, bucket);
-	entry->bucket_high = Max(entry->bucket_high, bucket);
-}
-
-/* The entry's own pairs are full: they move to its tail. */
-static void
-use_tail(PgvStatementEntry *entry)
-{
-	entry->has_tail = true;
-	entry->bucket_low = entry->bucket_high = entry->bucket[0];
-	for (int i = 0; i < entry->nbuckets; i++)
-		add_to_tail(entry, entry->bucket[i], entry->count[i]);
-	entry->nbuckets = 0;
-}
-
-static void
-add_to_entry(PgvStatementEntry *entry, uint16 bucket, uint64 count)
-{
-	if (!entry->has_tail)
-	{
-		for (int i = 0; i < entry->nbuckets; i++)
-		{
-			if (entry->bucket[i] == bucket)
-			{
-				entry->count[i] += count;
-				return;
-			}
-		}
-		if (entry->nbuckets < PGV_OWN_BUCKETS)
-		{
-			entry->bucket[entry->nbuckets] = bucket;
-			entry->count[entry->nbuckets++] = count;
-			return;
-		}
-		use_tail(entry);
-	}
-	add_to_tail(entry, bucket, count);
+	return pgv_store_tail(&pgv_kind_statements, entry);
 }
 
 void
 pgv_statements_add_buckets(uint64 *buckets, const PgvStatementEntry *from)
 {
-	if (from->has_tail)
-	{
-		for (int i = from->bucket_low; i <= from->bucket_high; i++)
-			buckets[i] += tail_buckets(from)[i];
-	}
-	for (int i = 0; i < from->nbuckets; i++)
-		buckets[from->bucket[i]] += from->count[i];
-}
-
-/* The same from entry to entry. */
-static void
-absorb_buckets(PgvStatementEntry *into, const PgvStatementEntry *from)
-{
-	if (from->has_tail)
-	{
-		for (int i = from->bucket_low; i <= from->bucket_high; i++)
-		{
-			if (tail_buckets(from)[i] != 0)
-				add_to_entry(into, (uint16) i, tail_buckets(from)[i]);
-		}
-	}
-	for (int i = 0; i < from->nbuckets; i++)
-		add_to_entry(into, from->bucket[i], from->count[i]);
+	pgv_buckets_sum(buckets, &from->buckets, tail_of(from));
 }
 
 /* ----- the kind ----- */
@@ -221,12 +155,13 @@ statements_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus
 {
 	PgvStatementEntry *entry = data;
 	const PgvStatementDelta *delta = delta_data;
+	PgvBucketsTail *tail = tail_of(entry);
 
 	pgv_statements_add(&entry->counters, &delta->counters);
 	if (delta->counters.queryid != 0)
 		entry->counters.queryid = delta->counters.queryid;
 	for (int i = 0; i < delta->nbuckets; i++)
-		add_to_entry(entry, delta->bucket[i], delta->count[i]);
+		pgv_buckets_add(&entry->buckets, tail, delta->bucket[i], delta->count[i]);
 	if (!delta->counters.has_text)
 		return 0;
 	if (entry->counters.has_text)
@@ -309,7 +244,8 @@ statements_absorb(void *data, const void *from, bool fresh)
 		const PgvStatementEntry *entry = from;
 
 		pgv_statements_add(&residual->counters, &entry->counters);
-		absorb_buckets(residual, entry);
+		pgv_buckets_absorb(&residual->buckets, tail_of(residual),
+						   &entry->buckets, tail_of(entry));
 	}
 	/* a residual is no statement */
 	residual->counters.queryid = 0;
@@ -321,9 +257,7 @@ statements_clear(void *data)
 {
 	PgvStatementEntry *entry = data;
 
-	if (entry->has_tail)
-		memset(&tail_buckets(entry)[entry->bucket_low], 0,
-			   (entry->bucket_high - entry->bucket_low + 1) * sizeof(uint64));
+	pgv_buckets_clear_tail(&entry->buckets, tail_of(entry));
 	memset(entry, 0, entry->counters.resources ? sizeof(PgvStatementEntry) :
 		   offsetof(PgvStatementEntry, counters.blocks));
 }
@@ -331,33 +265,7 @@ statements_clear(void *data)
 static bool
 statements_uses_tail(const void *entry)
 {
-	return ((const PgvStatementEntry *) entry)->has_tail;
-}
-
-/* Is a histogram from a file one that can be added to and cleared? */
-static bool
-valid_buckets(const PgvStatementEntry *entry)
-{
-	if (entry->nbuckets > PGV_OWN_BUCKETS || (entry->has_tail && entry->nbuckets > 0))
-		return false;
-	for (int i = 0; i < entry->nbuckets; i++)
-	{
-		if (entry->bucket[i] >= PGV_HISTOGRAM_BUCKETS)
-			return false;
-	}
-	if (!entry->has_tail)
-		return true;
-	if (entry->bucket_low > entry->bucket_high ||
-		entry->bucket_high >= PGV_HISTOGRAM_BUCKETS)
-		return false;
-	/* nothing outside the range: it would outlive the entry */
-	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
-	{
-		if ((i < entry->bucket_low || i > entry->bucket_high) &&
-			tail_buckets(entry)[i] != 0)
-			return false;
-	}
-	return true;
+	return ((const PgvStatementEntry *) entry)->buckets.has_tail;
 }
 
 static bool
@@ -377,7 +285,7 @@ statements_valid(const void *key, const void *data)
 
 	return entry->counters.calls >= 0 && entry->counters.plans >= 0 &&
 		((const PgvStatementKey *) key)->toplevel <= 1 &&
-		valid_buckets(entry) &&
+		pgv_buckets_valid(&entry->buckets, tail_of(entry)) &&
 		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total) &&
 		(entry->counters.resources || !any_resources(&entry->counters));
 }
@@ -387,7 +295,7 @@ const PgvKind pgv_kind_statements = {
 	.version = 1,
 	.key_size = sizeof(PgvStatementKey),
 	.entry_size = sizeof(PgvStatementEntry),
-	.tail_size = sizeof(PgvStatementTail),
+	.tail_size = sizeof(PgvBucketsTail),
 	.limit = statements_limit,
 	.merge = statements_merge,
 	.texts = statements_texts,
@@ -401,6 +309,12 @@ const PgvKind pgv_kind_statements = {
 	.clear = statements_clear,
 	.uses_tail = statements_uses_tail,
 	.valid = statements_valid,
+};
+
+PgvPendingPart pgv_pending_statements = {
+	.kind = &pgv_kind_statements,
+	.delta_size = sizeof(PgvStatementDelta),
+	.records = 32,
 };
 
 /* ----- counting ----- */
@@ -427,14 +341,14 @@ lock_record(const PgvStatementRef *ref)
 
 	make_key(&key, ref);
 	pgv_pending_lock();
-	delta = pgv_pending_find(&key, ref->hint);
+	delta = pgv_pending_find(&pgv_pending_statements, &key, ref->hint);
 	if (likely(delta != NULL))
 		return delta;
 	/* normalising and storing a text is not for the time of the lock */
 	pgv_pending_unlock();
 	has_text = pgv_identity_reference_text(ref);
 	pgv_pending_lock();
-	delta = pgv_pending_add(&key, ref->hint);
+	delta = pgv_pending_add(&pgv_pending_statements, &key, ref->hint);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = has_text;
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
@@ -547,7 +461,7 @@ room_for_bucket(PgvStatementDelta *delta, const PgvStatementRef *ref)
 {
 	if (likely(delta->nbuckets < PGV_PENDING_BUCKETS))
 		return;
-	pgv_pending_spill(delta);
+	pgv_pending_spill(&pgv_pending_statements, delta);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();

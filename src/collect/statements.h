@@ -12,8 +12,9 @@
 
 #include "datatype/timestamp.h"
 
-#include "base/histogram.h"
+#include "collect/buckets.h"
 #include "collect/execution.h"
+#include "collect/pending.h"
 #include "store/store.h"
 
 typedef struct PgvStatementKey
@@ -107,28 +108,11 @@ typedef struct PgvStatementCounters
 	int64		custom_plans;
 } PgvStatementCounters;
 
-/* Buckets that an entry keeps by itself, before it takes its tail into use. */
-#define PGV_OWN_BUCKETS 6
-
-/*
- * An entry of the store.  Its histogram is a few pairs here, or, of a
- * statement whose times have varied more, an array in its tail.
- */
 typedef struct PgvStatementEntry
 {
-	bool		has_tail;
-	uint8		nbuckets;		/* pairs in use; 0 when the tail is */
-	uint16		bucket_low;		/* range in use of the tail */
-	uint16		bucket_high;
-	uint16		bucket[PGV_OWN_BUCKETS];
-	uint64		count[PGV_OWN_BUCKETS];
+	PgvBuckets	buckets;		/* of executions; the tail is theirs */
 	PgvStatementCounters counters;
 } PgvStatementEntry;
-
-typedef struct PgvStatementTail
-{
-	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
-} PgvStatementTail;
 
 /* Number of different buckets a pending record can hold. */
 #define PGV_PENDING_BUCKETS 6
@@ -144,6 +128,7 @@ typedef struct PgvStatementDelta
 } PgvStatementDelta;
 
 extern const PgvKind pgv_kind_statements;
+extern PgvPendingPart pgv_pending_statements;
 
 /* Count one planning, or one execution.  Raises nothing. */
 extern void pgv_statements_planned(const PgvStatementRef *ref,

@@ -1,556 +1,462 @@
 /*-------------------------------------------------------------------------
  *
  * suggest.c
- *	  What to do about a repeated statement: how its column is linked to its
- *	  parent's, and which single statement would do the work of all repeats.
+ *	  What to do about a repeated statement, with SQL where it can be derived.
  *
- * Works on the normal form of the text (single blanks, no comments, constants
- * as $n), in which "column = $n" can be found by reading; where it is not
- * found exactly once, or the statement is of a shape that the change would
- * break, words stand in for SQL.
+ * Advice has up to four parts, joined by "; ":
  *
- *	 WHERE a.id = $1					WHERE a.id = ANY($1)
- *	 with LIMIT, aggregates ...			unnest($1) k CROSS JOIN LATERAL (...)
+ *	 the statement for all values	run it once for all rows: SELECT ...
+ *	 the join						or add to the parent: JOIN ...
+ *	 the remedy of the ORM			in Django: select_related
+ *	 a missing index				index ...: CREATE INDEX CONCURRENTLY ...
  *
- * Runs when a finding is made, not for every repeat.  The answers about
- * foreign keys are remembered per backend and forgotten when any relation's
- * definition changes.
+ * Where the first cannot be derived from the text (see batch.c, batchwrite.c),
+ * words stand in for it.  No advice is better than a wrong one: a part that is
+ * not sure is left out.
+ *
+ * Runs when a finding is made, not for every repeat.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/sysattr.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
-#include "mb/pg_wchar.h"
-#include "storage/lmgr.h"
+#include "catalog/pg_type.h"
+#include "common/string.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
-#include "utils/syscache.h"
 
+#include "collect/batchwrite.h"
+#include "collect/orm.h"
 #include "collect/suggest.h"
 
-#define PGV_LINK_CACHE 64		/* power of two */
+#define PGV_SMALL_TABLE 8		/* pages that are read as fast without an index */
 
-static PgvLinkColumns link_cache[PGV_LINK_CACHE];
-static bool link_callback_set = false;
+/* ----- missing indexes ----- */
 
-/* ----- links ----- */
-
-static void
-forget_links(Datum arg, Oid relid)
+typedef struct PgvScanSearch
 {
-	memset(link_cache, 0, sizeof(link_cache));
-}
+	const PlannedStmt *stmt;
+	Oid			relid;
+	AttrNumber	attno;
+} PgvScanSearch;
 
-/*
- * Open a table for a look, if nobody stands in the way of a lock; to be closed
- * with that lock.  NULL: not to be had, or gone.
- */
-static Relation
-glance_at(Oid relid)
-{
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
-		return NULL;
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-		return relation_open(relid, NoLock);
-	UnlockRelationOid(relid, AccessShareLock);
-	return NULL;
-}
-
-/*
- * The column that a column references by a foreign key, of several only the
- * one towards "target" if given.
- */
 static bool
-referenced_column(Oid relid, AttrNumber attno, Oid target,
-				  Oid *confrelid, AttrNumber *confattno)
+compares_column(List *quals, Index scanrelid, AttrNumber attno)
 {
-	Relation	rel = glance_at(relid);
 	ListCell   *lc;
-	bool		found = false;
 
-	if (rel == NULL)
-		return false;
-	foreach(lc, RelationGetFKeyList(rel))
+	foreach(lc, quals)
 	{
-		ForeignKeyCacheInfo *fk = lfirst(lc);
+		Node	   *clause = lfirst(lc);
+		ListCell   *arg;
+		List	   *args;
 
-		for (int i = 0; i < fk->nkeys && !found; i++)
-		{
-			if (fk->conkey[i] == attno &&
-				(!OidIsValid(target) || fk->confrelid == target))
-			{
-				*confrelid = fk->confrelid;
-				*confattno = fk->confkey[i];
-				found = true;
-			}
-		}
-	}
-	relation_close(rel, AccessShareLock);
-	return found;
-}
-
-bool
-pgv_is_key_column(Oid relid, AttrNumber attno)
-{
-	Oid			confrelid;
-	AttrNumber	confattno;
-	Relation	rel;
-	Bitmapset  *keys;
-	bool		found;
-
-	if (referenced_column(relid, attno, InvalidOid, &confrelid, &confattno))
-		return true;
-	rel = glance_at(relid);
-	if (rel == NULL)
-		return false;
-	/* unique indexes only: what others may refer to */
-	keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
-	found = bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, keys);
-	bms_free(keys);
-	relation_close(rel, AccessShareLock);
-	return found;
-}
-
-static PgvLinkType
-find_link(Oid child, AttrNumber child_att, Oid parent, AttrNumber parent_att)
-{
-	Oid			rel1;
-	Oid			rel2;
-	AttrNumber	att1;
-	AttrNumber	att2;
-
-	if (child == parent && child_att == parent_att)
-		return PGV_LINK_SAME;
-	if (referenced_column(child, child_att, parent, &rel1, &att1) &&
-		att1 == parent_att)
-		return PGV_LINK_CHILD_REFERENCES;
-	if (referenced_column(parent, parent_att, child, &rel2, &att2) &&
-		att2 == child_att)
-		return PGV_LINK_PARENT_REFERENCES;
-	if (referenced_column(child, child_att, InvalidOid, &rel1, &att1) &&
-		referenced_column(parent, parent_att, rel1, &rel2, &att2) &&
-		rel1 == rel2 && att1 == att2)
-		return PGV_LINK_SHARED;
-	return PGV_LINK_NONE;
-}
-
-const char *
-pgv_link_type_name(int32 type)
-{
-	switch (type)
-	{
-		case PGV_LINK_SAME:
-			return "same column";
-		case PGV_LINK_CHILD_REFERENCES:
-		case PGV_LINK_PARENT_REFERENCES:
-			return "foreign key";
-		case PGV_LINK_SHARED:
-			return "both reference one column";
-		default:
-			return NULL;
-	}
-}
-
-PgvLinkType
-pgv_link_type(Oid child_relid, AttrNumber child_attno,
-			  Oid parent_relid, AttrNumber parent_attno)
-{
-	PgvLinkColumns *c;
-	uint32		h;
-
-	if (!OidIsValid(child_relid) || !OidIsValid(parent_relid))
-		return PGV_LINK_NONE;
-	if (!link_callback_set)
-	{
-		CacheRegisterRelcacheCallback(forget_links, (Datum) 0);
-		link_callback_set = true;
-	}
-	h = child_relid * 31 + child_attno * 7 + parent_relid * 17 + parent_attno;
-	c = &link_cache[h & (PGV_LINK_CACHE - 1)];
-	if (c->type == PGV_LINK_UNKNOWN ||
-		c->child_relid != child_relid || c->child_attno != child_attno ||
-		c->parent_relid != parent_relid || c->parent_attno != parent_attno)
-	{
-		PgvLinkType type = find_link(child_relid, child_attno,
-									 parent_relid, parent_attno);
-
-		c->type = type;
-		c->child_relid = child_relid;
-		c->child_attno = child_attno;
-		c->parent_relid = parent_relid;
-		c->parent_attno = parent_attno;
-		return type;
-	}
-	return c->type;
-}
-
-/* The name of a relation as the session would write it. */
-static bool
-append_relation(StringInfo buf, Oid relid)
-{
-	char	   *name = get_rel_name(relid);
-
-	if (name == NULL)
-		return false;
-	if (!RelationIsVisible(relid))
-	{
-		char	   *nsp = get_namespace_name(get_rel_namespace(relid));
-
-		if (nsp != NULL)
-			appendStringInfo(buf, "%s.", quote_identifier(nsp));
-	}
-	appendStringInfoString(buf, quote_identifier(name));
-	return true;
-}
-
-static bool
-append_column(StringInfo buf, Oid relid, AttrNumber attno)
-{
-	char	   *column = get_attname(relid, attno, true);
-
-	if (column == NULL || !append_relation(buf, relid))
-		return false;
-	appendStringInfo(buf, ".%s", quote_identifier(column));
-	return true;
-}
-
-void
-pgv_link_text(StringInfo buf, const PgvLinkColumns *link)
-{
-	bool		from_child = (link->type == PGV_LINK_CHILD_REFERENCES);
-	int			start = buf->len;
-
-	if (link->type == PGV_LINK_NONE || link->type == PGV_LINK_UNKNOWN)
-		return;
-	if (!append_column(buf, from_child ? link->child_relid : link->parent_relid,
-					   from_child ? link->child_attno : link->parent_attno))
-		goto gone;
-	/* an arrow, where the database can write one */
-	appendStringInfoString(buf, GetDatabaseEncoding() == PG_UTF8 ?
-						   " \xE2\x86\x92 " : " -> ");
-	if (!append_column(buf, from_child ? link->parent_relid : link->child_relid,
-					   from_child ? link->parent_attno : link->child_attno))
-		goto gone;
-	return;
-gone:
-	/* dropped meanwhile */
-	buf->len = start;
-	buf->data[start] = '\0';
-}
-
-/* ----- reading the statement ----- */
-
-static inline bool
-is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		(c >= '0' && c <= '9') || c == '_' || (c & 0x80) != 0;
-}
-
-/* Does one of the words stand in the statement?  They are in lower case. */
-static bool
-has_word(const char *sql, const char *const *words)
-{
-	for (const char *p = sql; *p != '\0';)
-	{
-		const char *start = p;
-		size_t		len;
-
-		if (*p == '"')
-		{
-			for (p++; *p != '\0' && *p != '"'; p++)
-				;
-			if (*p == '"')
-				p++;
+		if (IsA(clause, OpExpr))
+			args = ((OpExpr *) clause)->args;
+		else if (IsA(clause, ScalarArrayOpExpr))
+			args = ((ScalarArrayOpExpr *) clause)->args;
+		else
 			continue;
-		}
-		if (!is_word(*p))
+		foreach(arg, args)
 		{
-			p++;
-			continue;
-		}
-		while (is_word(*p))
-			p++;
-		len = p - start;
-		for (int i = 0; words[i] != NULL; i++)
-		{
-			if (strlen(words[i]) == len && pg_strncasecmp(words[i], start, len) == 0)
+			Node	   *node = lfirst(arg);
+
+			while (IsA(node, RelabelType))
+				node = (Node *) ((RelabelType *) node)->arg;
+			if (IsA(node, Var) && ((Var *) node)->varno == scanrelid &&
+				((Var *) node)->varattno == attno)
 				return true;
 		}
 	}
 	return false;
 }
 
-/* The name that ends just before p, compared with a column's name. */
+static bool search_scan(const PgvScanSearch *search, const Plan *plan);
+
 static bool
-ends_with_name(const char *sql, const char *p, const char *name)
+search_scans(const PgvScanSearch *search, List *plans)
 {
-	size_t		len = strlen(name);
-	bool		quoted;
-
-	while (p > sql && p[-1] == ' ')
-		p--;
-	quoted = (p > sql && p[-1] == '"');
-	if (quoted)
-		p--;
-	if ((size_t) (p - sql) < len)
-		return false;
-	p -= len;
-	if (quoted)
-		return p > sql && p[-1] == '"' && strncmp(p, name, len) == 0;
-	return (p == sql || !is_word(p[-1])) && pg_strncasecmp(p, name, len) == 0;
-}
-
-/* How often does the parameter that is written at "param" occur? */
-static int
-uses_parameter(const char *sql, const char *param, int len)
-{
-	int			n = 0;
-
-	for (const char *p = strchr(sql, '$'); p != NULL; p = strchr(p + 1, '$'))
-	{
-		if (strncmp(p, param, len) == 0 && !is_word(p[len]))
-			n++;
-	}
-	return n;
-}
-
-/*
- * Find "name = $n" (a cast may follow), once.  Gives where "$n" begins and
- * ends, or returns false.
- */
-static bool
-find_equality(const char *sql, const char *name, int *start, int *end)
-{
-	int			found = 0;
-
-	*start = *end = 0;
-
-	for (const char *p = strchr(sql, '$'); p != NULL; p = strchr(p + 1, '$'))
-	{
-		const char *q = p;
-
-		if (p[1] < '0' || p[1] > '9')
-			continue;
-		while (q > sql && q[-1] == ' ')
-			q--;
-		if (q - 1 <= sql || q[-1] != '=' || strchr("<>!=:~", q[-2]) != NULL)
-			continue;
-		if (!ends_with_name(sql, q - 1, name))
-			continue;
-		found++;
-		*start = p - sql;
-		for (q = p + 1; *q >= '0' && *q <= '9'; q++)
-			;
-		*end = q - sql;
-	}
-	return found == 1 && strncmp(sql + *end, "::", 2) != 0 &&
-		uses_parameter(sql, sql + *start, *end - *start) == 1;
-}
-
-/* Is the column by itself a key, so that a LIMIT beside it does nothing? */
-static bool
-is_unique(Oid relid, AttrNumber attno)
-{
-	Relation	rel = try_relation_open(relid, NoLock);
-	bool		unique = false;
 	ListCell   *lc;
 
-	if (rel == NULL)
-		return false;
-	foreach(lc, RelationGetIndexList(rel))
+	foreach(lc, plans)
 	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index index;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indisunique && index->indisvalid &&
-			index->indnkeyatts == 1 && index->indkey.values[0] == attno &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
-			unique = true;
-		ReleaseSysCache(tuple);
+		if (search_scan(search, lfirst(lc)))
+			return true;
 	}
-	relation_close(rel, NoLock);
-	return unique;
+	return false;
 }
 
-/* The text without a closing "LIMIT $n [OFFSET $m]". */
-static char *
-without_limit(const char *sql)
-{
-	char	   *copy = pstrdup(sql);
-	int			len = strlen(copy);
-	int			i = len;
-
-	/* back over what a limit clause is made of */
-	while (i > 0 && (is_word(copy[i - 1]) || copy[i - 1] == ' ' || copy[i - 1] == '$'))
-	{
-		i--;
-		if (i > 0 && copy[i - 1] == ' ' && pg_strncasecmp(copy + i, "limit ", 6) == 0)
-		{
-			const char *lock = NULL;
-
-			/* a locking clause behind it stays */
-			for (int j = i; lock == NULL && j < len; j++)
-			{
-				if (pg_strncasecmp(copy + j, " for ", 5) == 0)
-					lock = sql + j;
-			}
-			strcpy(copy + i - 1, lock != NULL ? lock : "");
-			return copy;
-		}
-	}
-	return copy;
-}
-
-static const char *const breaks_any[] = {
-	"limit", "offset", "fetch", "group", "having", "distinct", "union",
-	"intersect", "except", "with", "over", "window", "select", NULL
-};
-
-/* Does the plan put rows together, so that one for all values would differ? */
+/* Is the table read from end to end for rows that have the column's value? */
 static bool
-combines_rows(const Plan *plan)
+search_scan(const PgvScanSearch *search, const Plan *plan)
 {
 	if (plan == NULL)
 		return false;
+	check_stack_depth();
 	switch (nodeTag(plan))
 	{
-		case T_Agg:
-		case T_Group:
-		case T_WindowAgg:
-		case T_Unique:
-		case T_SetOp:
-		case T_RecursiveUnion:
-			return true;
+		case T_SeqScan:
+			{
+				Index		scanrelid = ((const Scan *) plan)->scanrelid;
+
+				return rt_fetch(scanrelid, search->stmt->rtable)->relid == search->relid &&
+					compares_column(plan->qual, scanrelid, search->attno);
+			}
+		case T_SubqueryScan:
+			return search_scan(search, ((const SubqueryScan *) plan)->subplan);
+		case T_Append:
+			return search_scans(search, ((const Append *) plan)->appendplans);
+		case T_MergeAppend:
+			return search_scans(search, ((const MergeAppend *) plan)->mergeplans);
 		default:
-			return combines_rows(plan->lefttree) || combines_rows(plan->righttree);
+			return search_scan(search, plan->lefttree) ||
+				search_scan(search, plan->righttree);
 	}
 }
 
 static bool
-is_of_one_table(const PlannedStmt *stmt)
+is_large(Oid relid)
 {
-	return list_length(stmt->rtable) == 1 && stmt->subplans == NIL;
+	Relation	rel = pgv_glance_at(relid);
+	bool		large;
+
+	if (rel == NULL)
+		return false;
+	large = rel->rd_rel->relkind == RELKIND_RELATION &&
+		RelationGetNumberOfBlocks(rel) > PGV_SMALL_TABLE;
+	relation_close(rel, AccessShareLock);
+	return large;
 }
+
+static void
+append_index(StringInfo buf, const PlannedStmt *stmt, const PgvLinkColumns *link)
+{
+	PgvScanSearch search = {stmt, link->child_relid, link->child_attno};
+	char	   *column;
+
+	if (!OidIsValid(link->child_relid) ||
+		(!search_scan(&search, stmt->planTree) && !search_scans(&search, stmt->subplans)) ||
+		!is_large(link->child_relid) ||
+		pgv_has_index(link->child_relid, link->child_attno))
+		return;
+	column = get_attname(link->child_relid, link->child_attno, true);
+	if (column == NULL)
+		return;
+	appendStringInfoString(buf, "; no index leads to its rows: CREATE INDEX CONCURRENTLY ON ");
+	pgv_append_relation(buf, link->child_relid);
+	appendStringInfo(buf, " (%s)", quote_identifier(column));
+}
+
+/* ----- remedies of ORMs ----- */
+
+/* The LIMIT of a plan if it is a constant; otherwise -1. */
+static long
+constant_limit(const PlannedStmt *stmt)
+{
+	const Plan *plan = stmt->planTree;
+	const Const *limit;
+
+	if (IsA(plan, LockRows))
+		plan = plan->lefttree;
+	if (!IsA(plan, Limit) || ((const Limit *) plan)->limitCount == NULL ||
+		!IsA(((const Limit *) plan)->limitCount, Const))
+		return -1;
+	limit = (const Const *) ((const Limit *) plan)->limitCount;
+	if (limit->constisnull || limit->consttype != INT8OID)
+		return -1;
+	return (long) DatumGetInt64(limit->constvalue);
+}
+
+/*
+ * The remedy for rows loaded one by one; NULL: there is none, for they are
+ * the parent's own rows, read again.
+ */
+static const char *
+orm_loading(const PgvOrm *orm, const PlannedStmt *stmt, const PgvLinkColumns *link)
+{
+	AttrNumber	attno = link->child_attno;
+
+	if (link->type == PGV_LINK_SAME && list_length(stmt->rtable) == 1)
+		return NULL;
+	if (link->type == PGV_LINK_PARENT_REFERENCES ||
+		pgv_is_unique(link->child_relid, &attno, 1))
+		return orm->one;
+	return orm->many;
+}
+
+static void
+append_orm(StringInfo buf, const char *child, const PlannedStmt *stmt,
+		   const PgvLinkColumns *link, PgvReadKind kind)
+{
+	const PgvOrm *orm = child != NULL ?
+		pgv_orm_of(child, application_name, constant_limit(stmt)) : NULL;
+	const char *remedy = NULL;
+
+	if (orm == NULL)
+		return;
+	if (stmt->commandType == CMD_INSERT)
+		remedy = orm->insert;
+	else if (stmt->commandType == CMD_SELECT && kind == PGV_READ_COUNT)
+		remedy = orm->count;
+	else if (stmt->commandType == CMD_SELECT && kind != PGV_READ_EXISTS)
+		remedy = orm_loading(orm, stmt, link);
+	if (remedy != NULL)
+		appendStringInfo(buf, "; in %s: %s", orm->name, remedy);
+}
+
+/* ----- reads ----- */
 
 static void
 append_join(StringInfo buf, const PgvLinkColumns *link)
 {
+	int			start = buf->len;
+
 	if (link->type < PGV_LINK_SAME || link->child_relid == link->parent_relid)
 		return;
 	appendStringInfoString(buf, "; or add to the parent: JOIN ");
-	append_relation(buf, link->child_relid);
+	if (!pgv_append_relation(buf, link->child_relid))
+		goto gone;
 	appendStringInfoString(buf, " ON ");
-	append_column(buf, link->child_relid, link->child_attno);
+	if (!pgv_append_column(buf, link->child_relid, link->child_attno))
+		goto gone;
 	appendStringInfoString(buf, " = ");
-	append_column(buf, link->parent_relid, link->parent_attno);
+	if (pgv_append_column(buf, link->parent_relid, link->parent_attno))
+		return;
+gone:
+	/* dropped meanwhile */
+	buf->len = start;
+	buf->data[start] = '\0';
 }
 
-static void
-append_lateral(StringInfo buf, const char *child, int start, int end,
-			   const PgvLinkColumns *link)
+/* The statement for all values, or words; returns what it gives for each. */
+static PgvReadKind
+append_read(StringInfo buf, const char *child, const PlannedStmt *stmt,
+			const PgvLinkColumns *link, bool alone, const char *what)
 {
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
+	PgvComparisons all;
+	PgvBatchKeys keys;
+	PgvReadKind kind = PGV_READ_OTHER;
+	char	   *sql = NULL;
 
-	get_atttypetypmodcoll(link->child_relid, link->child_attno,
-						  &type, &typmod, &collation);
-	appendStringInfo(buf, "run it once for all rows: SELECT k.value, x.* FROM unnest($%d::%s[]) AS k(value) CROSS JOIN LATERAL (%.*sk.value%s) AS x",
-					 atoi(child + start + 1), format_type_with_typemod(type, typmod),
-					 start, child, child + end);
+	if (child != NULL && OidIsValid(link->child_relid) &&
+		pgv_comparisons_read(&all, child, stmt))
+	{
+		kind = pgv_read_kind(&all);
+		alone |= (all.n == 1);
+		if (pgv_batch_keys(&keys, &all, link, alone))
+			sql = pgv_batch_read(&all, &keys, &kind);
+	}
+	if (sql != NULL)
+		appendStringInfo(buf, "run it once for all %s: %s", what, sql);
+	else
+		appendStringInfoString(buf, "fetch the rows for all values in one statement, with a join or = ANY of an array");
+	return kind;
 }
 
 void
 pgv_suggest_batch(StringInfo buf, const char *child, const PlannedStmt *stmt,
 				  const PgvLinkColumns *link, bool alone)
 {
-	char	   *column = get_attname(link->child_relid, link->child_attno, true);
-	char	   *sql;
-	int			start = 0;
-	int			end = 0;
+	PgvReadKind kind = append_read(buf, child, stmt, link, alone, "rows");
 
-	if (child == NULL || column == NULL || !alone)
-		goto words;
-	sql = is_of_one_table(stmt) && is_unique(link->child_relid, link->child_attno) ?
-		without_limit(child) : pstrdup(child);
-	if (pg_strncasecmp(sql, "select ", 7) != 0 ||
-		!find_equality(sql, column, &start, &end))
-		goto words;
-	if (has_word(sql + 7, breaks_any) || combines_rows(stmt->planTree) ||
-		stmt->subplans != NIL)
-		append_lateral(buf, sql, start, end, link);
-	else
-		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",
-						 start, sql, end - start, sql + start, sql + end);
-	append_join(buf, link);
-	return;
-words:
-	appendStringInfoString(buf, "fetch the rows for all values in one statement, with a join or = ANY of an array");
-	append_join(buf, link);
-}
-
-/*
- * UPDATE and DELETE by a key take it from an array alike, if they set the same
- * for all; what they set may come from a second array.
- */
-void
-pgv_suggest_write(StringInfo buf, const char *child, const PlannedStmt *stmt,
-				  const PgvLinkColumns *link, bool alone, bool one_transaction)
-{
-	char	   *column = get_attname(link->child_relid, link->child_attno, true);
-	int			start = 0;
-	int			end = 0;
-
-	if (stmt->commandType == CMD_INSERT)
-		appendStringInfoString(buf, "insert all rows with one statement: several rows of VALUES, INSERT ... SELECT from unnest of arrays, or COPY");
-	else if (child != NULL && column != NULL && alone && !has_word(child, breaks_any) &&
-			 find_equality(child, column, &start, &end))
-		appendStringInfo(buf, "run it once for all rows: %.*sANY(%.*s)%s",
-						 start, child, end - start, child + start, child + end);
-	else if (stmt->commandType == CMD_UPDATE)
-		appendStringInfoString(buf, "update all rows with one statement: UPDATE ... FROM unnest of arrays with the keys and the new values");
-	else if (stmt->commandType == CMD_DELETE)
-		appendStringInfoString(buf, "delete all rows with one statement, with = ANY of an array");
-	else
-		appendStringInfoString(buf, "write all rows with one statement");
-	if (!one_transaction)
-		appendStringInfoString(buf, "; or at least in one transaction: each of its own waits for the disk");
-}
-
-void
-pgv_suggest_walk(StringInfo buf, const char *child, const PlannedStmt *stmt,
-				 const PgvLinkColumns *link)
-{
-	appendStringInfoString(buf, "walk all steps in one statement, WITH RECURSIVE");
-	if (!OidIsValid(link->child_relid) || !OidIsValid(link->parent_relid))
-		return;
-	appendStringInfoString(buf, ", from step to step ON ");
-	append_column(buf, link->child_relid, link->child_attno);
-	appendStringInfoString(buf, " = ");
-	append_column(buf, link->parent_relid, link->parent_attno);
+	if (kind == PGV_READ_ROWS)
+		append_join(buf, link);
+	append_orm(buf, child, stmt, link, kind);
+	append_index(buf, stmt, link);
 }
 
 void
 pgv_suggest_run(StringInfo buf, const char *child, const PlannedStmt *stmt,
 				const PgvLinkColumns *link)
 {
-	PgvLinkColumns own = *link;
+	PgvComparisons all;
 
-	own.type = PGV_LINK_NONE;
-	pgv_suggest_batch(buf, child, stmt, &own, true);
+	/* which of several values change is not known: take them all from arrays */
+	append_read(buf, child, stmt, link, false, "values");
+	if (child != NULL && pgv_comparisons_read(&all, child, stmt) && all.n == 1)
+		append_index(buf, stmt, link);
+}
+
+void
+pgv_suggest_walk(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				 const PgvLinkColumns *link)
+{
+	PgvComparisons all;
+	char	   *sql = NULL;
+	int			start;
+
+	if (child != NULL && OidIsValid(link->child_relid) &&
+		pgv_comparisons_read(&all, child, stmt))
+		sql = pgv_batch_walk(&all, link);
+	appendStringInfoString(buf, "walk all steps in one statement");
+	if (sql != NULL)
+		appendStringInfo(buf, ", from the first value on: %s", sql);
+	else
+	{
+		appendStringInfoString(buf, ", WITH RECURSIVE");
+		start = buf->len;
+		appendStringInfoString(buf, ", from ");
+		if (pgv_append_column(buf, link->parent_relid, link->parent_attno))
+			appendStringInfoString(buf, " to ");
+		if (!pgv_append_column(buf, link->child_relid, link->child_attno))
+		{
+			buf->len = start;
+			buf->data[start] = '\0';
+		}
+	}
+	append_index(buf, stmt, link);
+}
+
+/* ----- writes ----- */
+
+static Oid
+written_table(const PlannedStmt *stmt)
+{
+	Index		relation;
+
+	if (!IsA(stmt->planTree, ModifyTable))
+		return InvalidOid;
+	/* the partitioned table, not the partitions */
+	relation = ((const ModifyTable *) stmt->planTree)->nominalRelation;
+	return rt_fetch(relation, stmt->rtable)->relid;
+}
+
+static void
+append_insert(StringInfo buf, PgvComparisons *all, Oid relid)
+{
+	PgvBatchInsert insert = {0};
+
+	if (all != NULL)
+		pgv_batch_insert(&insert, all, relid);
+	if (insert.sql == NULL)
+	{
+		appendStringInfoString(buf, "insert all rows with one statement: VALUES with several rows, or COPY");
+		return;
+	}
+	appendStringInfo(buf, "run it once for all rows: %s", insert.sql);
+	if (insert.on_conflict)
+		appendStringInfoString(buf, "; with DO UPDATE, give each key once");
+	if (insert.copy != NULL)
+		appendStringInfo(buf, "; or VALUES with several rows, or %s", insert.copy);
+	else
+		appendStringInfoString(buf, "; or VALUES with several rows");
+}
+
+static void
+append_update(StringInfo buf, PgvComparisons *all, Oid relid)
+{
+	char	   *sql = all != NULL ? pgv_batch_update(all, relid) : NULL;
+
+	if (sql != NULL)
+		appendStringInfo(buf, "run it once for all rows, each key once: %s", sql);
+	else
+		appendStringInfoString(buf, "update all rows with one statement: UPDATE ... FROM unnest of arrays of the keys and the new values");
+}
+
+static void
+append_delete(StringInfo buf, PgvComparisons *all, const PgvLinkColumns *link,
+			  bool alone)
+{
+	PgvLinkColumns own = *link;
+	PgvBatchKeys keys;
+	char	   *sql = NULL;
+
+	/* the link may be missing; there is only one column that it can be of */
+	if (all != NULL && all->n == 1)
+	{
+		alone = true;
+		own.child_relid = all->found[0].relid;
+		own.child_attno = all->found[0].attno;
+	}
+	if (all != NULL && pgv_batch_keys(&keys, all, &own, alone))
+		sql = pgv_batch_delete(all, &keys);
+	if (sql != NULL)
+		appendStringInfo(buf, "run it once for all rows: %s", sql);
+	else
+		appendStringInfoString(buf, "delete all rows with one statement, with = ANY of an array");
+}
+
+void
+pgv_suggest_write(StringInfo buf, const char *child, const PlannedStmt *stmt,
+				  const PgvLinkColumns *link, bool alone, bool one_transaction)
+{
+	PgvComparisons comparisons;
+	PgvComparisons *all = NULL;
+	bool		linked = link->type != PGV_LINK_UNKNOWN;
+
+	if (child != NULL && pgv_comparisons_read(&comparisons, child, stmt))
+		all = &comparisons;
+	if (stmt->commandType == CMD_INSERT)
+		append_insert(buf, all, written_table(stmt));
+	else if (stmt->commandType == CMD_UPDATE)
+		append_update(buf, all, written_table(stmt));
+	else if (stmt->commandType == CMD_DELETE)
+		append_delete(buf, all, link, alone && linked);
+	else
+		appendStringInfoString(buf, "write all rows with one statement");
+	if (!one_transaction)
+		appendStringInfoString(buf, "; at the least, write them in one transaction: each COMMIT waits for the disk");
+	append_orm(buf, child, stmt, link, PGV_READ_OTHER);
+	if (linked || (all != NULL && all->n == 1))
+		append_index(buf, stmt, link);
+}
+
+/* ----- duplicates ----- */
+
+/*
+ * The only parameter of a simple lookup, compared by "="; -1: it is none.  Its
+ * plan is not there to ask, so nothing but columns, tables and comparisons may
+ * stand in it: no function, no subquery, nothing that counts rows or chooses
+ * among them.
+ */
+static int
+only_key(const PgvTokens *tokens)
+{
+	static const char *const others[] = {
+		"limit", "offset", "fetch", "for", "group", "having", "distinct", "union",
+		"intersect", "except", "window", "or", "not", "case", "left", "right",
+		"full", NULL
+	};
+	int			key = -1;
+
+	for (int i = 0; i < tokens->n; i++)
+	{
+		if (tokens->token[i].param == 0)
+			continue;
+		if (key >= 0)
+			return -1;
+		key = i;
+	}
+	if (key < 0 || !pgv_token_is(tokens, 0, "select") ||
+		!pgv_token_is(tokens, key - 1, "=") || pgv_token_is(tokens, key + 1, "::") ||
+		pgv_token_find(tokens, 0, 0, "(") < tokens->n ||
+		pgv_has_word(tokens, 1, tokens->n, others))
+		return -1;
+	return key;
+}
+
+void
+pgv_suggest_parallel(StringInfo buf, const char *child, int connections)
+{
+	PgvTokens	tokens;
+	int			key = -1;
+
+	if (child != NULL && pg_is_ascii(child) && pgv_tokens_read(&tokens, child))
+		key = only_key(&tokens);
+	if (key >= 0)
+		appendStringInfo(buf, "run it once for all rows: %.*sANY($%d)%s",
+						 tokens.token[key].start, child, tokens.token[key].param,
+						 child + tokens.token[key].end);
+	else
+		appendStringInfoString(buf, "fetch the rows for all values in one statement, with a join or = ANY of an array");
+	appendStringInfo(buf, "; the repeats came in parallel over %d connections",
+					 connections);
 }
 
 void

@@ -11,7 +11,8 @@
  * for the point lookups that matter are one or two; a plan of more than
  * PGV_MAX_NODES nodes is not looked at further.
  *
- * The key of the hashes is drawn once per backend.  Nothing here is shared.
+ * The key of the hashes is drawn at the server's start (collect/across) and the
+ * same in all backends.  Nothing else here is shared.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,16 +46,24 @@ typedef struct PgvWalk
 	int			nodes;
 } PgvWalk;
 
-static uint64
-key(void)
+uint64
+pgv_values_draw_key(void)
 {
-	while (unlikely(hash_key == 0))
+	uint64		key = 0;
+
+	while (key == 0)
 	{
-		if (!pg_strong_random(&hash_key, sizeof(hash_key)))
-			hash_key = (uint64) MyProcPid * UINT64CONST(0x9E3779B97F4A7C15) +
+		if (!pg_strong_random(&key, sizeof(key)))
+			key = (uint64) MyProcPid * UINT64CONST(0x9E3779B97F4A7C15) +
 				(uint64) MyStartTimestamp;
 	}
-	return hash_key;
+	return key;
+}
+
+void
+pgv_values_set_key(uint64 key)
+{
+	hash_key = key;
 }
 
 /* Finalizer of splitmix64 (Steele, Lea, Flood 2014). */
@@ -175,7 +184,7 @@ hash_numeric_value(Datum value, uint64 seed, uint64 *hash)
 bool
 pgv_value_hash(Oid type, Datum value, uint32 *hash)
 {
-	uint64		h = key() + pgv_value_family(type);
+	uint64		h = hash_key + pgv_value_family(type);
 
 	switch (type)
 	{
@@ -621,7 +630,7 @@ uint64
 pgv_values_parameters(QueryDesc *query)
 {
 	ParamListInfo params = query->params;
-	uint64		sum = key();
+	uint64		sum = hash_key;
 
 	if (params == NULL || params->numParams == 0 || params->paramFetch != NULL)
 		return mix_text(sum, query);

@@ -3,7 +3,7 @@
  * values.h
  *	  Values of rows and predicates as comparable hashes.
  *
- * A value is reduced to 32 bits under a random key of this backend: equal
+ * A value is reduced to 32 bits under a random key of this server's run: equal
  * values of one family give equal hashes whatever way they travelled (int4
  * parameter on an int8 column, literal, row of a result), and no value can be
  * read back.
@@ -39,6 +39,10 @@ typedef struct PgvPredicate
 } PgvPredicate;
 
 #define PGV_MAX_PREDICATES 8
+
+/* A random key for hashes, never 0; and the one to use in this process. */
+extern uint64 pgv_values_draw_key(void);
+extern void pgv_values_set_key(uint64 key);
 
 /* The family of a type; PGV_FAMILY_NONE where its values are not compared. */
 extern PgvFamily pgv_value_family(Oid type);

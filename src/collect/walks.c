@@ -331,7 +331,6 @@ describe_walk(const PgvStepWalk *w, QueryDesc *query, PgvFindingWords *words)
 					 query->plannedstmt, &w->link);
 	words->link = link.data;
 	words->suggestion = suggestion.data;
-	words->tags = NULL;
 }
 
 static void

@@ -11,6 +11,9 @@ CREATE FUNCTION _info(
 	OUT findings bigint,
 	OUT findings_max bigint,
 	OUT findings_evicted bigint,
+	OUT routes bigint,
+	OUT routes_max bigint,
+	OUT routes_evicted bigint,
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
@@ -33,6 +36,9 @@ SELECT
 	i.findings,
 	i.findings_max,
 	i.findings_evicted,
+	i.routes,
+	i.routes_max,
+	i.routes_evicted,
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
@@ -58,6 +64,12 @@ COMMENT ON COLUMN info.findings_max IS
 'rows that the table of N+1 findings can hold';
 COMMENT ON COLUMN info.findings_evicted IS
 'findings pushed out and lost since the server started';
+COMMENT ON COLUMN info.routes IS
+'rows in the table of routes, those of what was pushed out included';
+COMMENT ON COLUMN info.routes_max IS
+'rows that the table of routes can hold';
+COMMENT ON COLUMN info.routes_evicted IS
+'routes pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.texts_bytes IS
 'bytes of statement texts kept';
 COMMENT ON COLUMN info.texts_dropped IS

@@ -142,7 +142,7 @@ COMMENT ON COLUMN n_plus_one.wasted_time_high IS
 COMMENT ON COLUMN n_plus_one.suggestion IS
 'what to do, with SQL where it can be derived';
 COMMENT ON COLUMN n_plus_one.evidence IS
-'why it is said, of the last burst: rows of the parents result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; waits in ms';
+'why it is said, of the last burst: rows of the parents result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; how many connections the repeats came over (connections), if more than one; waits in ms';
 COMMENT ON COLUMN n_plus_one.first_seen IS
 'when it was first found';
 COMMENT ON COLUMN n_plus_one.last_seen IS

@@ -14,7 +14,7 @@
 
 #include "surface/sandbox.h"
 #include "surface/queryshape.h"
-#include "surface/sqledit.h"
+#include "base/sqledit.h"
 
 /* One result. */
 typedef struct PgvRewriting

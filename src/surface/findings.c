@@ -18,7 +18,7 @@
 
 #include "collect/findings.h"
 #include "collect/pending.h"
-#include "collect/suggest.h"
+#include "collect/links.h"
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/findings.h"
@@ -109,6 +109,8 @@ set_evidence(PgvRows *rows, const PgvFinding *f)
 		appendStringInfo(&buf, ", \"order\": \"%s\"", order);
 	if (lineage != NULL)
 		appendStringInfo(&buf, ", \"lineage\": \"%s\"", lineage);
+	if (f->connections > 1)
+		appendStringInfo(&buf, ", \"connections\": %d", f->connections);
 	if (f->tally.min_wait_ms >= 0)
 		appendStringInfo(&buf, ", \"min_wait_ms\": %.3f, \"p10_wait_ms\": %.3f, \"p90_wait_ms\": %.3f",
 						 f->tally.min_wait_ms, pgv_finding_wait(f, 0.1),

@@ -10,10 +10,12 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "collect/across.h"
 #include "collect/findings.h"
 #include "collect/nplusone.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
+#include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/persist.h"
 #include "store/store.h"
@@ -34,6 +36,7 @@ set_store(PgvRows *rows)
 {
 	PgvStoreStats statements;
 	PgvStoreStats findings;
+	PgvStoreStats routes;
 	PgvTextsStats texts;
 	int64		executions = 0;
 
@@ -41,6 +44,7 @@ set_store(PgvRows *rows)
 	pgv_store_scan(&pgv_kind_statements, add_calls, &executions);
 	pgv_store_stats(&pgv_kind_statements, &statements);
 	pgv_store_stats(&pgv_kind_findings, &findings);
+	pgv_store_stats(&pgv_kind_routes, &routes);
 	pgv_texts_stats(&texts);
 	pgv_row_set(rows, "statements", Int64GetDatum((int64) statements.entries));
 	pgv_row_set(rows, "statements_max", Int64GetDatum((int64) statements.limit));
@@ -48,12 +52,17 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "findings", Int64GetDatum((int64) findings.entries));
 	pgv_row_set(rows, "findings_max", Int64GetDatum((int64) findings.limit));
 	pgv_row_set(rows, "findings_evicted", Int64GetDatum((int64) findings.evictions));
+	pgv_row_set(rows, "routes", Int64GetDatum((int64) routes.entries));
+	pgv_row_set(rows, "routes_max", Int64GetDatum((int64) routes.limit));
+	pgv_row_set(rows, "routes_evicted", Int64GetDatum((int64) routes.evictions));
 	pgv_row_set(rows, "texts_bytes", Int64GetDatum((int64) texts.bytes));
 	pgv_row_set(rows, "texts_dropped", Int64GetDatum((int64) texts.dropped));
 	pgv_row_set(rows, "executions", Int64GetDatum(executions));
 	pgv_row_set(rows, "memory_bytes",
 				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
-									   pgv_pending_memory() + pgv_recent_shmem_size() +
+									   routes.memory_bytes + pgv_pending_memory() +
+									   pgv_recent_shmem_size() +
+									   pgv_across_shmem_size() +
 									   pgv_texts_shmem_size())));
 }
 

@@ -15,7 +15,7 @@
 #include "nodes/primnodes.h"
 
 #include "surface/sandbox.h"
-#include "surface/sqledit.h"
+#include "base/sqledit.h"
 
 /* A comparison of something of a row with a parameter, by an equality operator. */
 typedef struct PgvEquality

@@ -21,6 +21,7 @@
 #include "base/histogram.h"
 #include "collect/findings.h"
 #include "collect/pending.h"
+#include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/store.h"
 #include "store/texts.h"
@@ -336,6 +337,18 @@ finding_matches(const void *key_data, const void *entry, void *arg)
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
 
+/* Routes are of many statements: they go with a database, a role or all. */
+static bool
+route_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvRouteKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return want->any_queryid &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
@@ -352,6 +365,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_pending_collect();
 	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
+	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
 	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));

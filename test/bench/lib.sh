@@ -1,7 +1,7 @@
 # The servers that are compared, and the program that drives them.
 # Needs ../lib/common.sh, pg.sh and cluster.sh.
 
-ALL_VARIANTS='none again off on pgss'
+ALL_VARIANTS='none again off on across pgss'
 
 # "blind", which has to be asked for, is pg_vitals without its N+1 detector.
 # settings VARIANT: what its configuration has beyond what is the same for all.
@@ -11,6 +11,7 @@ settings() {
 	off) echo "pg_vitals.enabled = off" ;;
 	on) echo "pg_vitals.enabled = on" ;;
 	blind) echo "pg_vitals.n_plus_one = off" ;;
+	across) echo "pg_vitals.n_plus_one_across_sessions = on" ;;
 	pgss) echo "shared_preload_libraries = 'pg_stat_statements'" ;;
 	*) die "there is no variant '$1'; there are: $ALL_VARIANTS" ;;
 	esac
@@ -18,7 +19,7 @@ settings() {
 
 extension() {
 	case $1 in
-	off | on | blind) echo "CREATE EXTENSION pg_vitals;" ;;
+	off | on | across | blind) echo "CREATE EXTENSION pg_vitals;" ;;
 	pgss) echo "CREATE EXTENSION pg_stat_statements;" ;;
 	esac
 }

@@ -24,12 +24,14 @@ typedef struct CaseFile
 
 static const CaseFile case_files[] = {
 	{"histogram", pgv_unit_histogram},
+	{"distinct", pgv_unit_distinct},
 	{"scanner", pgv_unit_scanner},
 	{"literals", pgv_unit_literals},
 	{"clauses", pgv_unit_clauses},
 	{"lists", pgv_unit_lists},
 	{"utility", pgv_unit_utility},
 	{"inner", pgv_unit_inner},
+	{"orm", pgv_unit_orm},
 	{"fingerprints", pgv_unit_fingerprints},
 	{"output", pgv_unit_output},
 	{"random_texts", pgv_unit_random_texts},

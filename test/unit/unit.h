@@ -25,6 +25,7 @@
 #include "base/histogram.h"
 #include "base/sqltext.h"
 #include "base/tags.h"
+#include "collect/orm.h"
 
 /* --- harness --- */
 
@@ -84,12 +85,14 @@ extern void pgv_unit_check_same(const char *file, int line, const SameCase *same
 
 /* --- case files --- */
 extern void pgv_unit_histogram(void);
+extern void pgv_unit_distinct(void);
 extern void pgv_unit_scanner(void);
 extern void pgv_unit_literals(void);
 extern void pgv_unit_clauses(void);
 extern void pgv_unit_lists(void);
 extern void pgv_unit_utility(void);
 extern void pgv_unit_inner(void);
+extern void pgv_unit_orm(void);
 extern void pgv_unit_fingerprints(void);
 extern void pgv_unit_output(void);
 extern void pgv_unit_random_texts(void);

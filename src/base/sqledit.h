@@ -86,6 +86,9 @@ extern char *pgv_tokens_new_name(const PgvTokens *tokens, const char *stem);
  */
 extern char *pgv_sql_acceptable(const char *normal, const char **reason);
 
+/* The text with its parameters numbered from $1 on without gaps, in their order. */
+extern char *pgv_sql_renumber(const char *sql);
+
 /* Changes to a text, in any order; they must not overlap. */
 typedef struct PgvEdit
 {

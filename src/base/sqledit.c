@@ -20,8 +20,9 @@
 
 #include "common/keywords.h"
 #include "common/kwlookup.h"
+#include "nodes/bitmapset.h"
 
-#include "surface/sqledit.h"
+#include "base/sqledit.h"
 
 #define OPERATOR_CHARS "~!@#^&|`?+-*/%<>="
 
@@ -522,5 +523,33 @@ pgv_sql_acceptable(const char *normal, const char **reason)
 	}
 	initStringInfo(&buf);
 	pgv_edits_apply(&buf, &edits, normal, 0, strlen(normal));
+	return buf.data;
+}
+
+char *
+pgv_sql_renumber(const char *sql)
+{
+	PgvTokens	tokens;
+	PgvEdits	edits = {0};
+	Bitmapset  *used = NULL;
+	StringInfoData buf;
+
+	if (!pgv_tokens_read(&tokens, sql))
+		return pstrdup(sql);
+	for (int i = 0; i < tokens.n; i++)
+	{
+		if (tokens.token[i].param != 0)
+			used = bms_add_member(used, tokens.token[i].param);
+	}
+	for (int i = 0; i < tokens.n; i++)
+	{
+		const PgvToken *t = &tokens.token[i];
+
+		if (t->param != 0)
+			pgv_edit_add(&edits, t->start, t->end,
+						 psprintf("$%d", bms_member_index(used, t->param) + 1));
+	}
+	initStringInfo(&buf);
+	pgv_edits_apply(&buf, &edits, sql, 0, strlen(sql));
 	return buf.data;
 }
