@@ -875,9 +875,12 @@ is_finding(PgvBurst *b)
 		return false;
 	if (disturbed)
 		return proven && (b->root != 0 || is_strict_walk(b));
-	/* columns that reference the same third one prove little */
+	/* nor does a column of few values, or two that reference a third, prove much */
 	if (b->link.type == PGV_LINK_SHARED &&
 		(b->fanout < PGV_QUIET_MIN || b->distinct < PGV_UNPROVEN_MIN))
+		return false;
+	if (b->link.type == PGV_LINK_SAME && b->distinct < b->fanout &&
+		b->distinct < PGV_UNPROVEN_MIN)
 		return false;
 	if (!proven)
 		return b->distinct >= (walks_all(b) ? min : Max(min, PGV_UNPROVEN_MIN)) &&
