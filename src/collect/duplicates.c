@@ -262,9 +262,3 @@ pgv_duplicates_forget(void)
 	memset(seen, 0, sizeof(seen));
 	memset(sames, 0, sizeof(sames));
 }
-
-Size
-pgv_duplicates_memory(void)
-{
-	return sizeof(seen) + sizeof(sames);
-}

@@ -43,6 +43,5 @@ extern void pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 							   TimestampTz now);
 
 extern void pgv_duplicates_forget(void);
-extern Size pgv_duplicates_memory(void);
 
 #endif							/* PGV_DUPLICATES_H */

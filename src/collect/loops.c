@@ -520,9 +520,3 @@ pgv_loops_forget(void)
 	for (int i = 0; i < PGV_LOOPS; i++)
 		loops[i].serial = 0;
 }
-
-Size
-pgv_loops_memory(void)
-{
-	return sizeof(loops) + sizeof(steps) + sizeof(blocks);
-}

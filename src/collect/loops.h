@@ -58,6 +58,5 @@ extern bool pgv_loops_reported(uint64 fingerprint, const PgvArrival *arrival);
 extern void pgv_loops_drop(uint64 fingerprint);
 
 extern void pgv_loops_forget(void);
-extern Size pgv_loops_memory(void);
 
 #endif							/* PGV_LOOPS_H */

@@ -1343,11 +1343,3 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 		pgv_duplicates_end(&watch->same, query, ref, &watch->arrival,
 						   &watch->capture, usage, rows, now);
 }
-
-Size
-pgv_nplusone_memory(void)
-{
-	return pgv_producers_memory() + pgv_duplicates_memory() +
-		pgv_loops_memory() + pgv_walks_memory() +
-		(bursts != NULL ? PGV_BURSTS * sizeof(PgvBurst) : 0);
-}

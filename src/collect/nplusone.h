@@ -107,7 +107,4 @@ extern void pgv_nplusone_interrupt(bool may_write);
 /* The session begins anew (DISCARD ALL): forget all that is going on. */
 extern void pgv_nplusone_forget(void);
 
-/* Private memory of this backend in use by the detector. */
-extern Size pgv_nplusone_memory(void);
-
 #endif							/* PGV_NPLUSONE_H */

@@ -806,10 +806,3 @@ pgv_producers_clear(void)
 	memset(producers->heads, 0, sizeof(producers->heads));
 	producers->live = 0;
 }
-
-Size
-pgv_producers_memory(void)
-{
-	return (producers != NULL ? sizeof(PgvProducers) : 0) +
-		(shapes != NULL ? PGV_SHAPES * sizeof(PgvKnownShape) : 0);
-}

@@ -159,7 +159,4 @@ extern PgvResult *pgv_producers_by_serial(uint64 serial);
 /* Forget all results. */
 extern void pgv_producers_clear(void);
 
-/* Memory held by this unit in this backend. */
-extern Size pgv_producers_memory(void);
-
 #endif							/* PGV_PRODUCERS_H */

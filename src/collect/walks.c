@@ -421,9 +421,3 @@ pgv_walks_forget(void)
 	for (int i = 0; i < PGV_WALKS; i++)
 		walks[i].serial = 0;
 }
-
-Size
-pgv_walks_memory(void)
-{
-	return sizeof(walks);
-}

@@ -56,6 +56,5 @@ extern void pgv_walks_ran(PgvWalkWatch *watch, QueryDesc *query,
 						  uint64 rows, TimestampTz now);
 
 extern void pgv_walks_forget(void);
-extern Size pgv_walks_memory(void);
 
 #endif							/* PGV_WALKS_H */
