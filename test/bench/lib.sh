@@ -1,9 +1,10 @@
 # The servers that are compared, and the program that drives them.
 # Needs ../lib/common.sh, pg.sh and cluster.sh.
 
-ALL_VARIANTS='none again off on across pgss'
+ALL_VARIANTS='none again off on pgss'
 
-# "blind", which has to be asked for, is pg_vitals without its N+1 detector.
+# Two have to be asked for: "blind" is pg_vitals without its N+1 detector, "across"
+# with lookups of one session matched with results of others.
 # settings VARIANT: what its configuration has beyond what is the same for all.
 settings() {
 	case $1 in

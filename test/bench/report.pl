@@ -98,7 +98,7 @@ sub variants
 	my ($case) = @_;
 	my ($start) = values %{ $best{$case} };
 	my ($round) = values %$start;
-	return grep { $round->{$_} } qw(none again off on pgss);
+	return grep { $round->{$_} } qw(none again off blind on across pgss);
 }
 
 sub has
