@@ -35,6 +35,7 @@ typedef struct PgvSeen
 	uint64		clock;			/* of writes, when it was first seen */
 	TimestampTz last;
 	uint64		statement;		/* clock of statements at the first time */
+	bool		same;			/* is there a PgvSame of it? */
 	float		exec_ms;		/* of the first time, for the tally */
 	float		plan_ms;
 	float		wait_ms;
@@ -125,6 +126,15 @@ is_another_request(const PgvSame *s)
 		(s->lxid == 0 && s->reported && s->requests != pgv_signs.requests);
 }
 
+/* What is seen once only has no PgvSame, and none is looked at. */
+static void
+drop_same(int place)
+{
+	if (seen[place].same)
+		sames[place].serial = 0;
+	seen[place].same = false;
+}
+
 bool
 pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
 					 uint64 key, const PgvArrival *arrival)
@@ -140,12 +150,13 @@ pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
 		seen[i].clock = pgv_write_clock();
 		seen[i].statement = pgv_signs.statements;
 		seen[i].last = arrival->at;
-		s->serial = 0;
+		drop_same(i);
 		return false;
 	}
 	if (s->serial == 0)
 	{
 		begin_same(s, &seen[i], fingerprint);
+		seen[i].same = true;
 		s->lxid = pgv_block_lxid();
 	}
 	else if (s->breaks != pgv_signs.breaks)
@@ -214,7 +225,7 @@ same_result(PgvSame *s, const PgvCapture *capture)
 static void
 forget_same(int place)
 {
-	sames[place].serial = 0;
+	drop_same(place);
 	seen[place].key = 0;
 }
 
@@ -230,8 +241,11 @@ pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 	/* the place may be another's by now, if cursors interleave */
 	seen[watch->place].last = now;
 	if (watch->serial == 0)
+	{
 		note_first(&seen[watch->place], arrival, usage, rows);
-	if (watch->serial == 0 || s->serial != watch->serial)
+		return;
+	}
+	if (s->serial != watch->serial)
 		return;
 	pgv_tally_repeat(&s->tally, arrival->wait_ms, arrival->plan_ms);
 	pgv_tally_usage(&s->tally, usage, rows);

@@ -95,6 +95,7 @@ typedef struct PgvBlock
 } PgvBlock;
 
 static PgvLoop loops[PGV_LOOPS];
+static uint64 looked_for[PGV_LOOPS];	/* their fingerprints, close together */
 static uint64 steps[PGV_STEPS]; /* fingerprints of the last statements */
 static uint64 step_clock = 0;
 static PgvBlock blocks[PGV_BLOCKS]; /* the last transactions */
@@ -135,7 +136,7 @@ find_loop(uint64 fingerprint)
 {
 	for (int i = 0; i < PGV_LOOPS; i++)
 	{
-		if (loops[i].fingerprint == fingerprint && loops[i].serial != 0)
+		if (looked_for[i] == fingerprint && loops[i].serial != 0)
 			return &loops[i];
 	}
 	return NULL;
@@ -162,7 +163,7 @@ begin_loop(PgvLoop *l, QueryDesc *query, uint64 fingerprint)
 {
 	memset(l, 0, offsetof(PgvLoop, keys));
 	l->serial = next_serial++;
-	l->fingerprint = fingerprint;
+	l->fingerprint = looked_for[l - loops] = fingerprint;
 	l->writes = (query->operation != CMD_SELECT);
 	l->inserts = (query->operation == CMD_INSERT);
 	l->next_verdict = pgv_n_plus_one_min_repeats;
@@ -404,6 +405,20 @@ pgv_loops_count(PgvLoopWatch *watch, QueryDesc *query, uint64 fingerprint,
 		return;
 	}
 	l->finding = watch->tell = true;
+}
+
+void
+pgv_loops_glance(PgvLoopWatch *watch, uint64 fingerprint, const PgvArrival *arrival)
+{
+	PgvLoop    *l = find_loop(fingerprint);
+
+	if (l == NULL || !l->finding || !pgv_is_alive(l->last, arrival))
+		return;
+	l->repeats++;
+	l->last_at = l->last = arrival->at;
+	pgv_tally_repeat(&l->tally, arrival->wait_ms, arrival->plan_ms);
+	watch->loop = (int) (l - loops);
+	watch->serial = l->serial;
 }
 
 /* ----- reporting ----- */

@@ -42,6 +42,13 @@ extern void pgv_loops_count(PgvLoopWatch *watch, QueryDesc *query,
 							uint64 fingerprint, uint64 key,
 							const PgvArrival *arrival);
 
+/*
+ * The same, at a glance, for one more lookup of a loop that is known to be one:
+ * its parameters are not looked at.
+ */
+extern void pgv_loops_glance(PgvLoopWatch *watch, uint64 fingerprint,
+							 const PgvArrival *arrival);
+
 /* It is about to run: reports and tells of a finding just made; may raise. */
 extern void pgv_loops_run(PgvLoopWatch *watch, QueryDesc *query,
 						  const PgvStatementRef *ref);

@@ -66,6 +66,7 @@
 #define PGV_HITS 160
 #define PGV_BURST_VALUES 32
 #define PGV_UNPROVEN_MIN 6		/* different values outside a transaction */
+#define PGV_MONOTONOUS 256		/* lookups that nothing else comes between */
 #define PGV_QUIET_MIN 8			/* rows that need not be in strict order */
 #define PGV_CONSTANT_ROWS 3
 #define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
@@ -1177,16 +1178,43 @@ follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
 						child->arrival);
 }
 
+/*
+ * One lookup after the other of the same statement, hundreds of them, outside
+ * a transaction and for the rows of no result: so long as that goes on, only
+ * every fourth stretch of them is looked at for more than its number.
+ */
+static bool
+is_monotonous(const PgvStatementRef *ref, bool reads)
+{
+	static uint64 fingerprint = 0;
+	static uint32 run = 0;
+
+	if (fingerprint != ref->fingerprint || !reads || pgv_producers_any() ||
+		IsTransactionBlock())
+	{
+		fingerprint = ref->fingerprint;
+		run = 0;
+		return false;
+	}
+	return ++run > PGV_MONOTONOUS && run % PGV_MONOTONOUS >= PGV_MONOTONOUS / 4;
+}
+
 /* A statement that may be a repeat. */
 static void
 follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	bool		reads = (query->operation == CMD_SELECT);
-	uint64		key = ref->fingerprint ^ pgv_values_parameters(query);
 	bool		across = reads && unlikely(pgv_n_plus_one_across_sessions);
 	bool		known;
+	uint64		key;
 	PgvChild	child;
 
+	if (is_monotonous(ref, reads) && !across)
+	{
+		pgv_loops_glance(&watch->loop, ref->fingerprint, &watch->arrival);
+		return;
+	}
+	key = ref->fingerprint ^ pgv_values_parameters(query);
 	pgv_loops_step(ref->fingerprint);
 	watch->walk.key = key;
 	child.ref = ref;

@@ -77,13 +77,14 @@ typedef struct PgvStepWalk
 } PgvStepWalk;
 
 static PgvStepWalk walks[PGV_WALKS];
+static uint64 looked_for[PGV_WALKS];	/* their fingerprints, close together */
 
 static PgvStepWalk *
 find_walk(uint64 fingerprint)
 {
 	for (int i = 0; i < PGV_WALKS; i++)
 	{
-		if (walks[i].fingerprint == fingerprint && walks[i].serial != 0)
+		if (looked_for[i] == fingerprint && walks[i].serial != 0)
 			return &walks[i];
 	}
 	return NULL;
@@ -135,7 +136,7 @@ new_walk(uint64 fingerprint)
 		if (walks[i].serial == 0 || walks[i].last < w->last)
 			w = &walks[i];
 	}
-	w->fingerprint = fingerprint;
+	w->fingerprint = looked_for[w - walks] = fingerprint;
 	w->misses = 0;
 	w->ncolumns = 0;
 	w->last_key = 0;
