@@ -110,7 +110,7 @@ pgv_signs_explain(uint64 first, int64 repeats)
 		for (int j = 0; j < PGV_CHANGES; j++)
 			changes += strays[i].changed[j] != 0 &&
 				strays[i].changed[j] + PGV_REQUEST * repeats >= first;
-		if (changes >= Min(repeats - 1, PGV_CHANGES))
+		if (changes >= Min(repeats - 2, PGV_CHANGES))
 			return true;
 	}
 	return false;
