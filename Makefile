@@ -85,7 +85,7 @@ EXTRA_CLEAN = $(OBJS:.o=.d) build/lint
 PG_CPPFLAGS = -I$(srcdir)/src -DPGV_VERSION='"$(EXTVERSION)"'
 # -MMD notes the headers each object was made from (PGXS does not).  Before version 14
 # gcc only warned of a hook with the signature of another PostgreSQL version.
-PG_CFLAGS = -MMD -MP -Werror=incompatible-pointer-types
+PG_CFLAGS = -MMD -MP -Werror=incompatible-pointer-types -fvisibility=hidden
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)

@@ -17,6 +17,7 @@
 
 #include "executor/executor.h"
 #include "executor/instrument.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
@@ -166,10 +167,20 @@ typedef JumbleState PgvJumbleState;
 #define PGV_STANDARD_STRINGS() (standard_conforming_strings)
 #endif
 
-/* The server declares it from 16 on. */
+/*
+ * From 16 on symbols are hidden unless exported, and the server declares
+ * _PG_init.  We hide ours everywhere.
+ */
 #if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
 extern PGDLLEXPORT void _PG_init(void);
 #endif
+
+/* A function that SQL calls: exported, which 15 leaves out. */
+#define PGV_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
 
 /*
  * Has the client sent more than the message being executed?  Before 17 a Sync

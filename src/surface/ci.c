@@ -36,9 +36,9 @@
 #include "surface/findings.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_mark);
-PG_FUNCTION_INFO_V1(pgv_surface_since);
-PG_FUNCTION_INFO_V1(pgv_surface_assert);
+PGV_FUNCTION(pgv_surface_mark);
+PGV_FUNCTION(pgv_surface_since);
+PGV_FUNCTION(pgv_surface_assert);
 
 #define PGV_ERRCODE MAKE_SQLSTATE('V', 'T', '0', '0', '1')
 

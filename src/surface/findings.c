@@ -24,7 +24,7 @@
 #include "surface/findings.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_findings);
+PGV_FUNCTION(pgv_surface_findings);
 
 #define FINDING(name, field, type) {name, offsetof(PgvFinding, field), type}
 

@@ -22,7 +22,7 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_info);
+PGV_FUNCTION(pgv_surface_info);
 
 static bool
 add_calls(const void *key, const void *entry, void *arg)

@@ -32,7 +32,7 @@
 #include "surface/rewrite_write.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_rewrite);
+PGV_FUNCTION(pgv_surface_rewrite);
 
 typedef struct PgvRequest
 {

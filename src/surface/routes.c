@@ -23,7 +23,7 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_routes);
+PGV_FUNCTION(pgv_surface_routes);
 
 #define COUNTER(name, field, type) \
 	{name, offsetof(PgvRouteCounters, field), type}

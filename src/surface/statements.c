@@ -27,9 +27,9 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_statements);
-PG_FUNCTION_INFO_V1(pgv_surface_histogram);
-PG_FUNCTION_INFO_V1(pgv_surface_reset);
+PGV_FUNCTION(pgv_surface_statements);
+PGV_FUNCTION(pgv_surface_histogram);
+PGV_FUNCTION(pgv_surface_reset);
 
 #define COUNTER(name, field, type) \
 	{name, offsetof(PgvStatementCounters, field), type}
