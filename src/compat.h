@@ -90,13 +90,11 @@ typedef JumbleState PgvJumbleState;
 #if PG_VERSION_NUM >= 170000
 #define PGV_SHARED_READ_TIME(b) ((b)->shared_blk_read_time)
 #define PGV_SHARED_WRITE_TIME(b) ((b)->shared_blk_write_time)
-#define PGV_LOCAL_READ_MS(b) INSTR_TIME_GET_MILLISEC((b)->local_blk_read_time)
-#define PGV_LOCAL_WRITE_MS(b) INSTR_TIME_GET_MILLISEC((b)->local_blk_write_time)
+#define PGV_HAS_LOCAL_TIMES 1
 #else
 #define PGV_SHARED_READ_TIME(b) ((b)->blk_read_time)
 #define PGV_SHARED_WRITE_TIME(b) ((b)->blk_write_time)
-#define PGV_LOCAL_READ_MS(b) 0.0
-#define PGV_LOCAL_WRITE_MS(b) 0.0
+#define PGV_HAS_LOCAL_TIMES 0
 #endif
 
 #if PG_VERSION_NUM >= 180000

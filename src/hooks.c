@@ -72,12 +72,23 @@ static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz last_end = 0;	/* of its last one */
 static bool more_sent = false;	/* was there more to read at that end? */
 static bool in_block = false;	/* between the client's BEGIN and its end */
+/*
+ * The client's statement planned last.  While "waiting" it is not counted yet;
+ * its identity stands until the next one is planned.
+ */
+static struct
+{
+	bool		waiting;
+	PgvStatementRef statement;
+	PgvUsage	usage;
+}			planned;
 static bool execute = false;	/* inside an EXECUTE sent by the client ... */
 static uint64 execute_route = 0;	/* ... with this route */
 
 /* ----- what the client is doing ----- */
 
 static void watch_exit(void);
+static void count_planned(bool source_is_there);
 
 /* A message came: the first of Parse, Bind, Execute or Query counts. */
 static inline void
@@ -86,6 +97,8 @@ note_arrival(void)
 	if (level > 0 || arrival.at != 0)
 		return;
 	watch_exit();
+	if (unlikely(planned.waiting))
+		count_planned(false);
 	arrival.at = GetCurrentStatementStartTimestamp();
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
@@ -166,10 +179,43 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
 		pgv_routes_executed(&e);
 }
 
+/*
+ * The planning of a client's statement is counted together with its execution,
+ * which follows at once as a rule.  Here is counted what was not executed.
+ */
+static void
+count_planned(bool source_is_there)
+{
+	planned.waiting = false;
+	if (!source_is_there)
+		planned.statement.source = NULL;
+	pgv_statements_planned(&planned.statement, &planned.usage);
+}
+
+/*
+ * Is this the statement that was planned last?  Then who it is is known.  If
+ * not, that one is counted.
+ */
+static inline bool
+is_planned(uint64 queryid, QueryDesc *queryDesc)
+{
+	const PgvStatementRef *ref = &planned.statement;
+
+	if (likely(ref->queryid == queryid && ref->source == queryDesc->sourceText &&
+			   ref->location == queryDesc->plannedstmt->stmt_location && level == 0 &&
+			   ref->length == queryDesc->plannedstmt->stmt_len &&
+			   ref->userid == GetUserId()))
+		return true;
+	count_planned(true);
+	return false;
+}
+
 /* The backend ends: count what it was doing, if it was terminated. */
 static void
 at_backend_exit(int code, Datum arg)
 {
+	if (planned.waiting)
+		count_planned(false);
 	pgv_frames_terminated();
 	pgv_nested_flush();
 	for (PgvUtility *u = utility; u != NULL; u = u->outer)
@@ -332,15 +378,24 @@ call_planner(PGV_PLANNER_ARGS)
 	return standard_planner(PGV_PLANNER_PASS);
 }
 
+/* Planning failed: that is how the execution ended. */
+static void
+planner_failed(PgvStatementRef *ref, const PgvMeasure *measure, PgvUsage *usage)
+{
+	pgv_measure_end(measure, usage);
+	ref->route = note_tags(ref->source, ref->location, ref->length, true);
+	count_execution(ref, usage, 0, outcome_of_error());
+}
+
 static PlannedStmt *
-measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
+measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
+				 PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
 	PgvMeasure	measure;
-	PgvUsage	usage;
 	PgvScope	scope;
 
-	pgv_usage_clear(&usage);
+	pgv_usage_clear(usage);
 	pgv_measure_begin(&measure);
 	pgv_scope_enter(&scope, PGV_SCOPE_PLANNER, NULL);
 	level++;
@@ -353,38 +408,58 @@ measured_planner(PgvStatementRef *ref, bool counted, PGV_PLANNER_ARGS)
 		level--;
 		pgv_scope_leave(&scope);
 		if (counted)
-		{
-			pgv_measure_end(&measure, &usage);
-			ref->route = note_tags(ref->source, ref->location, ref->length, true);
-			count_execution(ref, &usage, 0, outcome_of_error());
-		}
+			planner_failed(ref, &measure, usage);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	level--;
 	pgv_scope_leave(&scope);
-	pgv_measure_end(&measure, &usage);
-	if (level == 0)
-		arrival.plan_ms += usage.time_ms;
+	pgv_measure_end(&measure, usage);
+	return result;
+}
+
+/* A client's statement: its planning waits to be counted with its execution. */
+static PlannedStmt *
+client_planner(bool counted, PGV_PLANNER_ARGS)
+{
+	PlannedStmt *result;
+
+	if (planned.waiting)
+		count_planned(true);
 	if (counted)
-		pgv_statements_planned(ref, &usage);
+		describe(&planned.statement, PGV_QUERYID(parse->queryId), query_string,
+				 parse->stmt_location, parse->stmt_len, true);
+	result = measured_planner(&planned.statement, &planned.usage, counted,
+							  PGV_PLANNER_PASS);
+	arrival.plan_ms += planned.usage.time_ms;
+	planned.waiting = counted;
+	/* as a rule it finds all it reads in caches */
+	if (planned.waiting && planned.usage.any_blocks)
+		count_planned(true);
 	return result;
 }
 
 static PlannedStmt *
 pgv_planner(PGV_PLANNER_ARGS)
 {
+	PlannedStmt *result;
 	PgvStatementRef ref;
+	PgvUsage	usage;
 	bool		counted;
 
 	if (!is_on() || query_string == NULL)
 		return call_planner(PGV_PLANNER_PASS);
 	note_arrival();
 	counted = is_counted();
+	if (level == 0)
+		return client_planner(counted, PGV_PLANNER_PASS);
 	if (counted)
 		describe(&ref, PGV_QUERYID(parse->queryId), query_string,
 				 parse->stmt_location, parse->stmt_len, true);
-	return measured_planner(&ref, counted, PGV_PLANNER_PASS);
+	result = measured_planner(&ref, &usage, counted, PGV_PLANNER_PASS);
+	if (counted)
+		pgv_statements_planned(&ref, &usage);
+	return result;
 }
 
 /* ----- execution ----- */
@@ -433,6 +508,12 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		return;
 	frame->counted = counted;
 	frame->statement = *ref;
+	if (planned.waiting && counted && level == 0)
+	{
+		frame->planned = true;
+		frame->plan_ms = planned.usage.time_ms;
+		planned.waiting = false;
+	}
 	if (watched)
 	{
 		pgv_watch_clear(&frame->watch);
@@ -502,7 +583,11 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 		call_start(queryDesc, eflags);
 		return;
 	}
-	describe_query(&ref, queryDesc);
+	if (planned.waiting &&
+		is_planned(PGV_QUERYID(queryDesc->plannedstmt->queryId), queryDesc))
+		ref = planned.statement;
+	else
+		describe_query(&ref, queryDesc);
 	ref.route = note_query_tags(queryDesc);
 	start_counted(queryDesc, eflags, &ref, counted, watched);
 }

@@ -215,8 +215,8 @@ pgv_across_lookup(const PgvAcrossWatch *watch, const PgvStatementRef *ref,
 	lookup->plan_ms = (float) arrival->plan_ms;
 	lookup->wait_ms = (float) arrival->wait_ms;
 	lookup->rows = to_uint32(rows);
-	lookup->blocks_hit = usage->any_buffers ? to_uint32(usage->buffers.shared_blks_hit) : 0;
-	lookup->blocks_read = usage->any_buffers ? to_uint32(usage->buffers.shared_blks_read) : 0;
+	lookup->blocks_hit = to_uint32(pgv_usage_blocks(usage, PGV_SHARED_HIT));
+	lookup->blocks_read = to_uint32(pgv_usage_blocks(usage, PGV_SHARED_READ));
 	memcpy(lookup->predicates, watch->predicates, sizeof(lookup->predicates));
 	lookup->npredicates = (uint8) watch->npredicates;
 	lookup->pipelined = pgv_did_not_wait(arrival);

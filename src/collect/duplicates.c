@@ -109,8 +109,8 @@ note_first(PgvSeen *s, const PgvArrival *arrival, const PgvUsage *usage, uint64 
 	s->plan_ms = arrival->plan_ms;
 	s->wait_ms = arrival->wait_ms;
 	s->rows = rows;
-	s->hit = usage->any_buffers ? usage->buffers.shared_blks_hit : 0;
-	s->read = usage->any_buffers ? usage->buffers.shared_blks_read : 0;
+	s->hit = pgv_usage_blocks(usage, PGV_SHARED_HIT);
+	s->read = pgv_usage_blocks(usage, PGV_SHARED_READ);
 }
 
 /*

@@ -105,10 +105,10 @@ pgv_tally_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows)
 {
 	tally->exec_ms += usage->time_ms;
 	tally->rows += rows;
-	if (usage->any_buffers)
+	if (usage->any_blocks)
 	{
-		tally->blocks_hit += usage->buffers.shared_blks_hit;
-		tally->blocks_read += usage->buffers.shared_blks_read;
+		tally->blocks_hit += usage->blocks[PGV_SHARED_HIT];
+		tally->blocks_read += usage->blocks[PGV_SHARED_READ];
 	}
 }
 

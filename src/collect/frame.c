@@ -21,6 +21,7 @@
 
 #include "executor/execdesc.h"
 #include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -103,6 +104,7 @@ pgv_frame_open(QueryDesc *query)
 	frame->counted = false;
 	frame->published = false;
 	frame->leftover = false;
+	frame->planned = false;
 	frame->rows = 0;
 	pgv_usage_clear(&frame->usage);
 	frame->watch.watched = false;
@@ -125,34 +127,86 @@ pgv_frame_of(QueryDesc *query)
 	return frame;
 }
 
+StaticAssertDecl(offsetof(BufferUsage, shared_blks_hit) == PGV_SHARED_HIT * sizeof(int64) &&
+				 offsetof(BufferUsage, local_blks_hit) == PGV_LOCAL_HIT * sizeof(int64) &&
+				 offsetof(BufferUsage, temp_blks_written) == PGV_TEMP_WRITTEN * sizeof(int64),
+				 "BufferUsage does not begin with its counters in our order");
+
 void
 pgv_measure_begin(PgvMeasure *measure)
 {
-	measure->buffers = pgBufferUsage;
+	memcpy(measure->blocks, &pgBufferUsage, sizeof(measure->blocks));
 	measure->wal = pgWalUsage;
+	measure->timed = track_io_timing;
+	if (unlikely(measure->timed))
+		measure->times = pgBufferUsage;
 	INSTR_TIME_SET_CURRENT(measure->start);
+}
+
+static double
+ms_between(instr_time start, instr_time end)
+{
+	INSTR_TIME_SUBTRACT(end, start);
+	return INSTR_TIME_GET_MILLISEC(end);
+}
+
+static void
+add_times(PgvUsage *usage, const BufferUsage *start)
+{
+	const BufferUsage *end = &pgBufferUsage;
+
+	if (!usage->any_times)
+		memset(usage->block_ms, 0, sizeof(usage->block_ms));
+	usage->any_times = true;
+	usage->block_ms[PGV_SHARED_READ_MS] +=
+		ms_between(PGV_SHARED_READ_TIME(start), PGV_SHARED_READ_TIME(end));
+	usage->block_ms[PGV_SHARED_WRITE_MS] +=
+		ms_between(PGV_SHARED_WRITE_TIME(start), PGV_SHARED_WRITE_TIME(end));
+#if PGV_HAS_LOCAL_TIMES
+	usage->block_ms[PGV_LOCAL_READ_MS] +=
+		ms_between(start->local_blk_read_time, end->local_blk_read_time);
+	usage->block_ms[PGV_LOCAL_WRITE_MS] +=
+		ms_between(start->local_blk_write_time, end->local_blk_write_time);
+#endif
+	usage->block_ms[PGV_TEMP_READ_MS] +=
+		ms_between(start->temp_blk_read_time, end->temp_blk_read_time);
+	usage->block_ms[PGV_TEMP_WRITE_MS] +=
+		ms_between(start->temp_blk_write_time, end->temp_blk_write_time);
+}
+
+/* Add what was used since; the loops are short and straight on purpose. */
+static void
+add_blocks(PgvUsage *usage, const PgvMeasure *measure, const int64 *now)
+{
+	if (!usage->any_blocks)
+	{
+		usage->any_blocks = true;
+		memset(usage->blocks, 0, sizeof(usage->blocks));
+		memset(&usage->wal, 0, sizeof(usage->wal));
+	}
+	for (int i = 0; i < PGV_NBLOCKS; i++)
+		usage->blocks[i] += now[i] - measure->blocks[i];
+	if (pgWalUsage.wal_bytes != measure->wal.wal_bytes)
+		WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
+	if (unlikely(measure->timed))
+		add_times(usage, &measure->times);
 }
 
 void
 pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 {
+	const int64 *now = (const int64 *) &pgBufferUsage;
+	int64		changed = pgWalUsage.wal_bytes ^ measure->wal.wal_bytes;
 	instr_time	took;
 
 	INSTR_TIME_SET_CURRENT(measured_end);
 	took = measured_end;
 	INSTR_TIME_SUBTRACT(took, measure->start);
 	usage->time_ms += INSTR_TIME_GET_MILLISEC(took);
-	if (memcmp(&measure->buffers, &pgBufferUsage, sizeof(BufferUsage)) == 0 &&
-		memcmp(&measure->wal, &pgWalUsage, sizeof(WalUsage)) == 0)
-		return;
-	if (!usage->any_buffers)
-	{
-		usage->any_buffers = true;
-		memset(&usage->buffers, 0, sizeof(usage->buffers));
-		memset(&usage->wal, 0, sizeof(usage->wal));
-	}
-	BufferUsageAccumDiff(&usage->buffers, &pgBufferUsage, &measure->buffers);
-	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
+	for (int i = 0; i < PGV_NBLOCKS; i++)
+		changed |= now[i] ^ measure->blocks[i];
+	if (changed != 0)
+		add_blocks(usage, measure, now);
 }
 
 static int64
@@ -235,6 +289,8 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 		e.rows = frame->rows;
 		e.outcome = outcome;
 		e.again = frame->published;
+		e.planned = frame->planned;
+		e.plan_ms = frame->plan_ms;
 		e.jit = NULL;
 		e.workers_to_launch = 0;
 		e.workers_launched = 0;
@@ -246,7 +302,7 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 			pgv_routes_executed(&e);
 	}
 	frame->published = true;
-	frame->leftover = false;
+	frame->leftover = frame->planned = false;
 	frame->rows = 0;
 	pgv_usage_clear(&frame->usage);
 }

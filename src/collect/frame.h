@@ -29,10 +29,12 @@ typedef struct PgvFrame
 	bool		counted;		/* goes into the statements */
 	bool		published;		/* its call has been counted */
 	bool		leftover;		/* something to add since */
+	bool		planned;		/* plan_ms is to be counted */
 	const struct PgvMeasure *running;	/* while it runs; on the C stack */
 	PgvStatementRef statement;
 	PgvUsage	usage;			/* since it was last published */
 	uint64		rows;			/* likewise */
+	double		plan_ms;
 	PgvWatch	watch;			/* valid if watch.watched */
 	MemoryContextCallback callback;
 } PgvFrame;
@@ -41,8 +43,10 @@ typedef struct PgvFrame
 typedef struct PgvMeasure
 {
 	instr_time	start;
-	BufferUsage buffers;
+	bool		timed;			/* is "times" set? */
+	int64		blocks[PGV_NBLOCKS];
 	WalUsage	wal;
+	BufferUsage times;			/* the block times at that moment */
 } PgvMeasure;
 
 /*

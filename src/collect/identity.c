@@ -32,19 +32,15 @@
 #define PGV_NO_QUERYID UINT64CONST(0xA5A5A5A5A5A5A5A5)
 #define PGV_OPTIMISABLE UINT64CONST(0x5851F42D4C957F2D)
 
-typedef struct PgvKnown
-{
-	uint64		fingerprint;
-	uint64		queryid;
-} PgvKnown;
-
-/* Ids stand together: of a statement that is not known one line is read. */
+/* Two lines of the cache, of which the first is enough to know a statement. */
 typedef struct PgvKnownSet
 {
 	uint64		ids[PGV_WAYS];	/* 0: free */
+	uint64		fingerprints[PGV_WAYS];
+	uint64		queryids[PGV_WAYS];
 	uint8		hints[PGV_WAYS][2]; /* by toplevel */
 	uint32		next;			/* the way to replace next */
-	PgvKnown	ways[PGV_WAYS];
+	char		pad[128 - 3 * PGV_WAYS * sizeof(uint64) - PGV_WAYS * 2 - sizeof(uint32)];
 } PgvKnownSet;
 
 static PgvKnownSet *known = NULL;
@@ -73,9 +69,14 @@ static bool
 have_known(void)
 {
 	if (unlikely(known == NULL))
-		known = MemoryContextAllocExtended(TopMemoryContext,
-										   PGV_SETS * sizeof(PgvKnownSet),
-										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	{
+		char	   *room = MemoryContextAllocExtended(TopMemoryContext,
+													  PGV_SETS * sizeof(PgvKnownSet) + PG_CACHE_LINE_SIZE,
+													  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+
+		if (room != NULL)
+			known = (PgvKnownSet *) CACHELINEALIGN(room);
+	}
 	return known != NULL;
 }
 
@@ -121,8 +122,8 @@ add_known(PgvKnownSet *set, uint64 id, uint64 fingerprint, uint64 queryid)
 	set->next = (set->next + 1) % PGV_WAYS;
 	set->ids[way] = id;
 	set->hints[way][0] = set->hints[way][1] = 0;
-	set->ways[way].fingerprint = fingerprint;
-	set->ways[way].queryid = queryid;
+	set->fingerprints[way] = fingerprint;
+	set->queryids[way] = queryid;
 	return way;
 }
 
@@ -235,9 +236,9 @@ pgv_identify(PgvStatementRef *ref)
 	way = find_known(set, id);
 	if (unlikely(way < 0))
 		way = add_known(set, id, normalise(ref), ref->queryid);
-	ref->fingerprint = set->ways[way].fingerprint;
+	ref->fingerprint = set->fingerprints[way];
 	if (ref->queryid == 0)
-		ref->queryid = set->ways[way].queryid;
+		ref->queryid = set->queryids[way];
 	ref->hint = &set->hints[way][ref->toplevel ? 1 : 0];
 }
 
@@ -261,7 +262,7 @@ pgv_identity_note_utility(const char *source, int location, int length,
 	way = find_known(set, id);
 	if (way < 0)
 		way = add_known(set, id, normalise(&ref), queryid);
-	set->ways[way].queryid = queryid;
+	set->queryids[way] = queryid;
 }
 
 bool

@@ -62,6 +62,7 @@ pgv_pending_configure(PgvPendingPart *const *list, int n)
 		PgvPendingPart *part = list[i];
 
 		Assert(part->records > 0 && part->records <= PGV_PENDING_MAX_RECORDS);
+		Assert(part->kind->key_size % sizeof(uint64) == 0);
 		part->offset = slot_bytes;
 		part->start = MAXALIGN(offsetof(PgvSharedPart, tags) +
 							   part->records * sizeof(uint32));
@@ -171,15 +172,32 @@ tag_of(const PgvPendingPart *part, const void *key)
 	return tag;
 }
 
+/* Are two keys equal?  They are whole words, and few: no call for that. */
+static inline bool
+same_key(const PgvPendingPart *part, const char *a, const char *b)
+{
+	uint64		different = 0;
+
+	for (Size i = 0; i < part->kind->key_size; i += sizeof(uint64))
+	{
+		uint64		x;
+		uint64		y;
+
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		different |= x ^ y;
+	}
+	return different == 0;
+}
+
 void *
 pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
 {
 	PgvSharedPart *mine = part->mine;
-	Size		key_size = part->kind->key_size;
 	char	   *record = record_at(part, mine, *hint);
 	uint32		tag;
 
-	if (likely(*hint < mine->used && memcmp(record, key, key_size) == 0))
+	if (likely(*hint < mine->used && same_key(part, record, key)))
 		return delta_of(part, record);
 	tag = tag_of(part, key);
 	for (uint32 i = 0; i < mine->used; i++)
@@ -187,7 +205,7 @@ pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
 		if (mine->tags[i] != tag)
 			continue;
 		record = record_at(part, mine, i);
-		if (memcmp(record, key, key_size) == 0)
+		if (same_key(part, record, key))
 		{
 			*hint = (uint8) i;
 			return delta_of(part, record);

@@ -20,7 +20,6 @@
 #include <math.h>
 
 #include "access/xact.h"
-#include "storage/bufmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
@@ -362,40 +361,25 @@ note_seen(PgvStatementDelta *delta, const PgvStatementRef *ref)
 	delta->counters.last_seen = GetCurrentStatementStartTimestamp();
 }
 
-static void
-add_block_usage(PgvStatementCounters *c, const BufferUsage *b)
-{
-	c->blocks[PGV_SHARED_HIT] += b->shared_blks_hit;
-	c->blocks[PGV_SHARED_READ] += b->shared_blks_read;
-	c->blocks[PGV_SHARED_DIRTIED] += b->shared_blks_dirtied;
-	c->blocks[PGV_SHARED_WRITTEN] += b->shared_blks_written;
-	c->blocks[PGV_LOCAL_HIT] += b->local_blks_hit;
-	c->blocks[PGV_LOCAL_READ] += b->local_blks_read;
-	c->blocks[PGV_LOCAL_DIRTIED] += b->local_blks_dirtied;
-	c->blocks[PGV_LOCAL_WRITTEN] += b->local_blks_written;
-	c->blocks[PGV_TEMP_READ] += b->temp_blks_read;
-	c->blocks[PGV_TEMP_WRITTEN] += b->temp_blks_written;
-	if (!track_io_timing)
-		return;
-	c->block_ms[PGV_SHARED_READ_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_READ_TIME(b));
-	c->block_ms[PGV_SHARED_WRITE_MS] += INSTR_TIME_GET_MILLISEC(PGV_SHARED_WRITE_TIME(b));
-	c->block_ms[PGV_LOCAL_READ_MS_] += PGV_LOCAL_READ_MS(b);
-	c->block_ms[PGV_LOCAL_WRITE_MS_] += PGV_LOCAL_WRITE_MS(b);
-	c->block_ms[PGV_TEMP_READ_MS] += INSTR_TIME_GET_MILLISEC(b->temp_blk_read_time);
-	c->block_ms[PGV_TEMP_WRITE_MS] += INSTR_TIME_GET_MILLISEC(b->temp_blk_write_time);
-}
-
 static inline void
 add_usage(PgvStatementCounters *c, const PgvUsage *usage)
 {
-	if (!usage->any_buffers)
+	if (!usage->any_blocks)
 		return;
 	c->resources = true;
-	add_block_usage(c, &usage->buffers);
-	c->wal_records += usage->wal.wal_records;
-	c->wal_fpi += usage->wal.wal_fpi;
-	c->wal_bytes += usage->wal.wal_bytes;
-	c->wal_buffers_full += PGV_WAL_BUFFERS_FULL(&usage->wal);
+	for (int i = 0; i < PGV_NBLOCKS; i++)
+		c->blocks[i] += usage->blocks[i];
+	if (usage->wal.wal_bytes != 0)
+	{
+		c->wal_records += usage->wal.wal_records;
+		c->wal_fpi += usage->wal.wal_fpi;
+		c->wal_bytes += usage->wal.wal_bytes;
+		c->wal_buffers_full += PGV_WAL_BUFFERS_FULL(&usage->wal);
+	}
+	if (!usage->any_times)
+		return;
+	for (int i = 0; i < PGV_NBLOCKTIMES; i++)
+		c->block_ms[i] += usage->block_ms[i];
 }
 
 static void
@@ -502,6 +486,11 @@ pgv_statements_executed(const PgvExecution *e)
 			c->generic_plans += e->generic_plan;
 			c->custom_plans += 1 - e->generic_plan;
 		}
+	}
+	if (e->planned)
+	{
+		c->plans++;
+		add_duration(&c->plan, c->plans, e->plan_ms);
 	}
 	c->rows += e->rows;
 	add_usage(c, e->usage);

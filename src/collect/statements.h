@@ -35,34 +35,6 @@ typedef struct PgvTiming
 	double		sum_var;
 } PgvTiming;
 
-/* Order of the block counters. */
-typedef enum PgvBlocks
-{
-	PGV_SHARED_HIT,
-	PGV_SHARED_READ,
-	PGV_SHARED_DIRTIED,
-	PGV_SHARED_WRITTEN,
-	PGV_LOCAL_HIT,
-	PGV_LOCAL_READ,
-	PGV_LOCAL_DIRTIED,
-	PGV_LOCAL_WRITTEN,
-	PGV_TEMP_READ,
-	PGV_TEMP_WRITTEN,
-	PGV_NBLOCKS
-} PgvBlocks;
-
-/* Order of the block times, ms. */
-typedef enum PgvBlockTimes
-{
-	PGV_SHARED_READ_MS,
-	PGV_SHARED_WRITE_MS,
-	PGV_LOCAL_READ_MS_,
-	PGV_LOCAL_WRITE_MS_,
-	PGV_TEMP_READ_MS,
-	PGV_TEMP_WRITE_MS,
-	PGV_NBLOCKTIMES
-} PgvBlockTimes;
-
 /* Order of the JIT phases. */
 typedef enum PgvJitPhase
 {
@@ -120,11 +92,11 @@ typedef struct PgvStatementEntry
 /* A delta on its way to the store. */
 typedef struct PgvStatementDelta
 {
-	PgvStatementCounters counters;
 	uint64		fingerprint;	/* whose text it holds a reference to */
 	uint16		nbuckets;
 	uint16		bucket[PGV_PENDING_BUCKETS];
 	uint32		count[PGV_PENDING_BUCKETS];
+	PgvStatementCounters counters;	/* the seldom used ones come last */
 } PgvStatementDelta;
 
 extern const PgvKind pgv_kind_statements;
