@@ -45,6 +45,7 @@ UNITS = \
 	collect/duplicates \
 	collect/loops \
 	collect/walks \
+	collect/routine \
 	collect/nplusone \
 	collect/frame \
 	surface/rows \

@@ -26,14 +26,19 @@
 #define PGV_DUPLICATE_GAP_MS 60.0
 
 /*
- * One statement with one set of parameters, when it was seen last: most are
- * never seen again, and cost no more than this.
+ * Statements with one set of parameters each, and when they were seen last: a
+ * line of the cache, and for most that come no more of it is looked at.
  */
+typedef struct PgvSeenSet
+{
+	uint64		keys[PGV_SAME_WAYS];
+	TimestampTz lasts[PGV_SAME_WAYS];
+} PgvSeenSet;
+
+/* What is kept of one: most are never seen again, and cost no more than this. */
 typedef struct PgvSeen
 {
-	uint64		key;
 	uint64		clock;			/* of writes, when it was first seen */
-	TimestampTz last;
 	uint64		statement;		/* clock of statements at the first time */
 	bool		same;			/* is there a PgvSame of it? */
 	float		exec_ms;		/* of the first time, for the tally */
@@ -63,25 +68,39 @@ typedef struct PgvSame
 	PgvTally	tally;
 } PgvSame;
 
+static PgvSeenSet seen_sets[PGV_SAME_SETS] pg_attribute_aligned(PG_CACHE_LINE_SIZE);
 static PgvSeen seen[PGV_SAMES];
 static PgvSame sames[PGV_SAMES];
 static uint64 next_serial = 1;
+
+static inline uint64 *
+key_at(int place)
+{
+	return &seen_sets[place / PGV_SAME_WAYS].keys[place % PGV_SAME_WAYS];
+}
+
+static inline TimestampTz *
+last_at(int place)
+{
+	return &seen_sets[place / PGV_SAME_WAYS].lasts[place % PGV_SAME_WAYS];
+}
 
 /* The place of a key in its set, or the one used longest ago. */
 static int
 place_of(uint64 key)
 {
-	int			set = (int) ((key ^ (key >> 17)) & (PGV_SAME_SETS - 1)) * PGV_SAME_WAYS;
-	int			oldest = set;
+	int			n = (int) ((key ^ (key >> 17)) & (PGV_SAME_SETS - 1));
+	const PgvSeenSet *set = &seen_sets[n];
+	int			oldest = 0;
 
-	for (int i = set; i < set + PGV_SAME_WAYS; i++)
+	for (int i = 0; i < PGV_SAME_WAYS; i++)
 	{
-		if (seen[i].key == key)
-			return i;
-		if (seen[i].last < seen[oldest].last)
+		if (set->keys[i] == key)
+			return n * PGV_SAME_WAYS + i;
+		if (set->lasts[i] < set->lasts[oldest])
 			oldest = i;
 	}
-	return oldest;
+	return n * PGV_SAME_WAYS + oldest;
 }
 
 /* It is seen for the second time: what the first took counts as well. */
@@ -143,13 +162,13 @@ pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
 	PgvSame    *s = &sames[i];
 
 	watch->place = i;
-	if (seen[i].key != key || !pgv_is_alive(seen[i].last, arrival) ||
+	if (*key_at(i) != key || !pgv_is_alive(*last_at(i), arrival) ||
 		pgv_written_since(query, seen[i].clock) || is_another_request(s))
 	{
-		seen[i].key = key;
+		*key_at(i) = key;
 		seen[i].clock = pgv_write_clock();
 		seen[i].statement = pgv_signs.statements;
-		seen[i].last = arrival->at;
+		*last_at(i) = arrival->at;
 		drop_same(i);
 		return false;
 	}
@@ -163,7 +182,7 @@ pgv_duplicates_start(PgvSameWatch *watch, QueryDesc *query, uint64 fingerprint,
 		s->loose++;
 	s->breaks = pgv_signs.breaks;
 	s->requests = pgv_signs.requests;
-	if (arrival->at - seen[i].last > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
+	if (arrival->at - *last_at(i) > (int64) (PGV_DUPLICATE_GAP_MS * 1000))
 		s->slow++;
 	s->count++;
 	watch->serial = s->serial;
@@ -226,7 +245,7 @@ static void
 forget_same(int place)
 {
 	drop_same(place);
-	seen[place].key = 0;
+	*key_at(place) = 0;
 }
 
 void
@@ -239,7 +258,7 @@ pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 	bool		made;
 
 	/* the place may be another's by now, if cursors interleave */
-	seen[watch->place].last = now;
+	*last_at(watch->place) = now;
 	if (watch->serial == 0)
 	{
 		note_first(&seen[watch->place], arrival, usage, rows);
@@ -273,6 +292,7 @@ pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 void
 pgv_duplicates_forget(void)
 {
+	memset(seen_sets, 0, sizeof(seen_sets));
 	memset(seen, 0, sizeof(seen));
 	memset(sames, 0, sizeof(sames));
 }

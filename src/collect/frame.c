@@ -78,7 +78,7 @@ close_frame(void *arg)
 		frame->query = NULL;
 	}
 	if (frame->watch.watched)
-		pgv_capture_release(&frame->watch.capture);
+		pgv_capture_over(&frame->watch.capture);
 	while (*link != NULL && *link != frame)
 		link = &(*link)->next;
 	if (*link == frame)

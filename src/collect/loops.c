@@ -56,6 +56,10 @@
 #define PGV_REST_MS 0.5
 #define PGV_PACE_READS_MS 60.0
 
+/*
+ * Most statements are not repeated, so what the first execution needs stands
+ * together, and the rest is set when there is a second.
+ */
 typedef struct PgvLoop
 {
 	uint64		serial;			/* 0: free */
@@ -66,23 +70,31 @@ typedef struct PgvLoop
 	bool		alone;			/* each in a block of its own */
 	bool		finding;
 	bool		reported;
-	PgvRecent	recent;
-	PgvConfidence confidence;
 	uint32		lxid;			/* at the last repeat; 0: in no block */
 	int64		repeats;
 	int64		next_verdict;	/* repeats at which to look again */
-	int64		next_report;	/* the same, to report what is suspected */
-	int64		distinct;		/* different keys, as far as remembered */
-	int64		bad;			/* steps that are not like a loop's */
-	int64		pipelined;
 	uint64		step;			/* clocks at the last repeat */
 	uint64		interrupts;
 	uint64		queues;
 	uint64		pause_clock;
-	int64		pauses;
-	float		intervals[PGV_INTERVALS];	/* the last, from repeat to repeat, ms */
 	TimestampTz last_at;		/* arrival of the last repeat */
 	TimestampTz last;			/* its end, as far as known */
+	uint32		first_key;
+	float		first_wait_ms;
+	float		first_plan_ms;
+	float		first_exec_ms;
+	uint32		first_rows;
+	uint32		first_hit;
+	uint32		first_read;
+	/* from the second on: */
+	PgvRecent	recent;
+	PgvConfidence confidence;
+	int64		next_report;	/* as next_verdict, to report what is suspected */
+	int64		distinct;		/* different keys, as far as remembered */
+	int64		bad;			/* steps that are not like a loop's */
+	int64		pipelined;
+	int64		pauses;
+	float		intervals[PGV_INTERVALS];	/* the last, from repeat to repeat, ms */
 	uint32		keys[PGV_LOOP_VALUES];
 	PgvTally	tally;
 } PgvLoop;
@@ -161,13 +173,27 @@ choose_loop(void)
 static void
 begin_loop(PgvLoop *l, QueryDesc *query, uint64 fingerprint)
 {
-	memset(l, 0, offsetof(PgvLoop, keys));
+	memset(l, 0, offsetof(PgvLoop, recent));
 	l->serial = next_serial++;
 	l->fingerprint = looked_for[l - loops] = fingerprint;
 	l->writes = (query->operation != CMD_SELECT);
 	l->inserts = (query->operation == CMD_INSERT);
 	l->next_verdict = pgv_n_plus_one_min_repeats;
+}
+
+/* There is a second: what the first was counts as well. */
+static void
+go_on(PgvLoop *l)
+{
+	memset(&l->recent, 0, offsetof(PgvLoop, intervals) - offsetof(PgvLoop, recent));
 	pgv_tally_clear(&l->tally);
+	pgv_tally_repeat(&l->tally, l->first_wait_ms, l->first_plan_ms);
+	l->tally.exec_ms = l->first_exec_ms;
+	l->tally.rows = l->first_rows;
+	l->tally.blocks_hit = l->first_hit;
+	l->tally.blocks_read = l->first_read;
+	l->keys[0] = l->first_key;
+	l->distinct = 1;
 }
 
 /* ----- what lies between two repeats ----- */
@@ -276,17 +302,26 @@ count_interval(PgvLoop *l, const PgvArrival *arrival)
 static void
 count_repeat(PgvLoop *l, uint64 key, const PgvArrival *arrival)
 {
-	l->repeats++;
-	count_key(l, key);
-	if (l->repeats > 1)
+	if (++l->repeats == 1)
+	{
+		l->first_key = (uint32) key;
+		l->first_wait_ms = (float) arrival->wait_ms;
+		l->first_plan_ms = (float) arrival->plan_ms;
+	}
+	else
+	{
+		if (l->repeats == 2)
+			go_on(l);
+		count_key(l, key);
 		count_interval(l, arrival);
+		pgv_tally_repeat(&l->tally, arrival->wait_ms, arrival->plan_ms);
+	}
 	l->lxid = pgv_block_lxid();
 	l->step = step_clock;
 	l->interrupts = interrupts;
 	l->queues = pgv_signs.queues;
 	l->pause_clock = pgv_signs.pauses;
 	l->last_at = l->last = arrival->at;
-	pgv_tally_repeat(&l->tally, arrival->wait_ms, arrival->plan_ms);
 }
 
 /* Is the loop over, so that this repeat begins another? */
@@ -304,9 +339,9 @@ is_over(PgvLoop *l, const PgvArrival *arrival)
 	if (follows(l, within))
 		return false;
 	/* a loop may falter now and then, once it is one */
-	l->bad++;
-	return !l->writes || l->repeats < pgv_n_plus_one_min_repeats ||
-		l->bad * 5 > l->repeats;
+	if (!l->writes || l->repeats < pgv_n_plus_one_min_repeats)
+		return true;
+	return ++l->bad * 5 > l->repeats;
 }
 
 /* ----- verdicts ----- */
@@ -501,6 +536,14 @@ pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	if (l == NULL)
 		return;
 	l->last = now;
+	if (l->repeats == 1)
+	{
+		l->first_exec_ms = (float) usage->time_ms;
+		l->first_rows = (uint32) rows;
+		l->first_hit = (uint32) pgv_usage_blocks(usage, PGV_SHARED_HIT);
+		l->first_read = (uint32) pgv_usage_blocks(usage, PGV_SHARED_READ);
+		return;
+	}
 	pgv_tally_usage(&l->tally, usage, rows);
 	if (!l->finding)
 		return;

@@ -55,6 +55,7 @@
 #include "collect/findings.h"
 #include "collect/loops.h"
 #include "collect/nplusone.h"
+#include "collect/routine.h"
 #include "collect/signs.h"
 #include "collect/suggest.h"
 #include "collect/tell.h"
@@ -1168,6 +1169,8 @@ follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
 		walk = pgv_walks_step(&watch->walk, child->ref->fingerprint,
 							  child->predicates, child->npredicates,
 							  child->arrival);
+	if (walk != 0)
+		pgv_routine_wake(child->ref->fingerprint);
 	if (walk != 0 && watch->ncredits == 0)
 		watch->capture.burst = walk;
 	if (walk != 0 || (reads && (watch->ncredits > 0 || child->ncandidates > 0)) ||
@@ -1244,6 +1247,21 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		watch->capture.want_checksum = pgv_duplicates_start(&watch->same, query,
 															ref->fingerprint, key,
 															&watch->arrival);
+	if (watch->capture.want_checksum)
+		pgv_routine_wake(ref->fingerprint);
+}
+
+/*
+ * Is it a lookup that nothing known can be the reason for, of a statement for
+ * which there never was any?
+ */
+static bool
+is_routine(QueryDesc *query, const PgvStatementRef *ref)
+{
+	return query->operation == CMD_SELECT && !pgv_producers_any() &&
+		!pgv_n_plus_one_across_sessions &&
+		pgv_n_plus_one_action == PGV_ACTION_OFF && !IsTransactionBlock() &&
+		pgv_is_lookup(query) && pgv_routine_passes(ref->fingerprint);
 }
 
 void
@@ -1252,6 +1270,11 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 {
 	check_session(ref, arrival);
 	pgv_signs.statements++;
+	if (child && is_routine(query, ref))
+	{
+		pgv_loops_step(ref->fingerprint);
+		return;
+	}
 	if (skips_locked(query))
 	{
 		/* it is no repeat, but what follows may be for its rows */
@@ -1265,8 +1288,8 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	watch->capture.fingerprint = ref->fingerprint;
 	watch->capture.queryid = ref->queryid;
 	anything = true;
-	pgv_shape_of(query, ref->queryid, &watch->capture.shape);
-	if (!text_kept && watch->capture.shape.ncolumns > 0)
+	pgv_shape_of(query, ref->queryid, &watch->capture);
+	if (!text_kept && watch->capture.shape->ncolumns > 0)
 		watch->capture.holds_text = pgv_identity_reference_text(ref);
 	if (child)
 		follow_child(watch, query, ref);
@@ -1299,7 +1322,7 @@ pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	}
 	pgv_walks_run(&watch->walk, query, ref);
 	pgv_loops_run(&watch->loop, query, ref);
-	if (watch->capture.shape.ncolumns == 0 && !watch->capture.want_checksum)
+	if (watch->capture.shape->ncolumns == 0 && !watch->capture.want_checksum)
 		return query->dest;
 	return pgv_capture_begin(&watch->capture, query->dest, growing);
 }
@@ -1363,7 +1386,7 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	if (unlikely(pgv_n_plus_one_across_sessions) && query->operation == CMD_SELECT)
 		tell_others(watch, ref, usage, rows, now);
 	pgv_loops_ran(&watch->loop, query, ref, usage, rows, now);
-	if (query->operation == CMD_SELECT && watch->capture.shape.ncolumns > 0 &&
+	if (query->operation == CMD_SELECT && watch->capture.shape->ncolumns > 0 &&
 		watch->same.place >= 0)
 		pgv_walks_ran(&watch->walk, query, ref, &watch->arrival, &watch->capture,
 					  usage, rows, now);

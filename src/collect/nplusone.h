@@ -68,7 +68,7 @@ pgv_watch_clear(PgvWatch *watch)
 	watch->capture.want_checksum = false;
 	watch->capture.growing = false;
 	watch->capture.holds_text = false;
-	watch->capture.shape.ncolumns = 0;
+	watch->capture.known = NULL;
 }
 
 /*

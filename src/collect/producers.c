@@ -27,13 +27,17 @@
  */
 #include "compat.h"
 
+#include "access/skey.h"
+#include "access/stratnum.h"
 #include "access/tupdesc.h"
 #include "access/transam.h"
 #include "executor/tuptable.h"
+#include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
 #include "nodes/primnodes.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "base/settings.h"
 #include "collect/producers.h"
@@ -71,11 +75,13 @@ typedef struct PgvKnownShape
 	uint64		queryid;
 	int			natts;
 	int			sample_rows;
+	int			users;			/* executions that point to it: it is to stay */
 	PgvShape	shape;
 	Oid			declared[PGV_RESULT_COLUMNS];	/* types, domains as such */
 } PgvKnownShape;
 
 static PgvKnownShape *shapes = NULL;	/* PGV_SHAPES, by queryid */
+static const PgvShape no_shape;
 static PgvProducers *producers = NULL;
 static uint64 next_serial = 1;
 
@@ -201,12 +207,45 @@ shape_fits(const PgvKnownShape *known, uint64 queryid, TupleDesc desc)
 	return true;
 }
 
-void
-pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape)
+/* The place of a statement's shape, made true; NULL: it is another's, in use. */
+static PgvKnownShape *
+known_shape(QueryDesc *query, uint64 queryid)
 {
-	PgvKnownShape *known;
+	PgvKnownShape *known = &shapes[(queryid ^ (queryid >> 32)) & (PGV_SHAPES - 1)];
 
-	shape->ncolumns = 0;
+	if (queryid != 0 && shape_fits(known, queryid, query->tupDesc))
+		return known;
+	if (known->users > 0)
+		return NULL;
+	known->queryid = 0;
+	make_shape(query, &known->shape);
+	known->queryid = queryid;
+	known->natts = query->tupDesc->natts;
+	known->sample_rows = pgv_n_plus_one_sample_rows;
+	for (int i = 0; i < known->shape.ncolumns; i++)
+		known->declared[i] =
+			TupleDescAttr(query->tupDesc, known->shape.resno[i] - 1)->atttypid;
+	return known;
+}
+
+/* A shape of the query's own, that lives as long as it does. */
+static const PgvShape *
+own_shape(QueryDesc *query)
+{
+	PgvShape   *shape = MemoryContextAllocExtended(query->estate->es_query_cxt,
+												   sizeof(PgvShape),
+												   MCXT_ALLOC_NO_OOM);
+
+	if (shape == NULL)
+		return &no_shape;
+	make_shape(query, shape);
+	return shape;
+}
+
+void
+pgv_shape_of(QueryDesc *query, uint64 queryid, PgvCapture *capture)
+{
+	capture->shape = &no_shape;
 	if (query->tupDesc == NULL || query->tupDesc->natts == 0)
 		return;
 	if (shapes == NULL)
@@ -215,18 +254,57 @@ pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape)
 											MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
 	if (shapes == NULL)
 		return;
-	known = &shapes[(queryid ^ (queryid >> 32)) & (PGV_SHAPES - 1)];
-	if (queryid == 0 || !shape_fits(known, queryid, query->tupDesc))
+	capture->known = known_shape(query, queryid);
+	if (capture->known == NULL)
 	{
-		make_shape(query, &known->shape);
-		known->queryid = queryid;
-		known->natts = query->tupDesc->natts;
-		known->sample_rows = pgv_n_plus_one_sample_rows;
-		for (int i = 0; i < known->shape.ncolumns; i++)
-			known->declared[i] =
-				TupleDescAttr(query->tupDesc, known->shape.resno[i] - 1)->atttypid;
+		capture->shape = own_shape(query);
+		return;
 	}
-	memcpy(shape, &known->shape, sizeof(PgvShape));
+	capture->known->users++;
+	capture->shape = &capture->known->shape;
+}
+
+/* Does the scan look for one value of each column of a unique index? */
+static bool
+is_unique_lookup(Relation index, ScanKey keys, int nkeys)
+{
+	if (index == NULL || !index->rd_index->indisunique ||
+		!index->rd_index->indimmediate ||
+		nkeys != index->rd_index->indnkeyatts)
+		return false;
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (keys[i].sk_attno != i + 1 || keys[i].sk_flags != 0 ||
+			keys[i].sk_strategy != BTEqualStrategyNumber)
+			return false;
+	}
+	return true;
+}
+
+bool
+pgv_is_lookup(QueryDesc *query)
+{
+	PlanState  *state = query->planstate;
+
+	while (state != NULL && IsA(state, LimitState))
+		state = outerPlanState(state);
+	if (state == NULL)
+		return false;
+	if (IsA(state, IndexScanState))
+	{
+		IndexScanState *scan = (IndexScanState *) state;
+
+		return is_unique_lookup(scan->iss_RelationDesc, scan->iss_ScanKeys,
+								scan->iss_NumScanKeys);
+	}
+	if (IsA(state, IndexOnlyScanState))
+	{
+		IndexOnlyScanState *scan = (IndexOnlyScanState *) state;
+
+		return is_unique_lookup(scan->ioss_RelationDesc, scan->ioss_ScanKeys,
+								scan->ioss_NumScanKeys);
+	}
+	return false;
 }
 
 /* ----- the index ----- */
@@ -386,10 +464,10 @@ describe_result(PgvResult *r, PgvCapture *capture)
 	r->burst = capture->burst;
 	r->active = 0;
 	r->sampled = 0;
-	r->ncolumns = capture->shape.ncolumns;
+	r->ncolumns = capture->shape->ncolumns;
 	r->growing = capture->growing;
 	r->indexed = false;
-	memcpy(r->columns, capture->shape.column, sizeof(r->columns));
+	memcpy(r->columns, capture->shape->column, sizeof(r->columns));
 }
 
 /* The second row has come: make it a result, the first row included. */
@@ -417,7 +495,7 @@ begin_result(PgvCapture *capture)
 static void
 hash_row(PgvCapture *capture, TupleTableSlot *slot, uint32 *hashes)
 {
-	const PgvShape *shape = &capture->shape;
+	const PgvShape *shape = capture->shape;
 	int			n = shape->ncolumns;
 
 	slot_getsomeattrs(slot, shape->resno[n - 1]);
@@ -490,7 +568,7 @@ capture_receive(TupleTableSlot *slot, DestReceiver *self)
 
 	if (capture->rows < (uint64) capture->limit)
 	{
-		if (capture->shape.ncolumns > 0)
+		if (capture->shape->ncolumns > 0)
 			keep_row(capture, slot);
 		if (capture->want_checksum)
 			sum_row(capture, slot);
@@ -582,6 +660,15 @@ keep_single(PgvCapture *capture, TimestampTz now)
 	fill_single(&producers->singles[i], producers->single_hash[i], capture, now);
 }
 
+/* A reference to a text that no result took over. */
+static void
+release_text(PgvCapture *capture)
+{
+	if (capture->holds_text)
+		pgv_texts_release(capture->fingerprint);
+	capture->holds_text = false;
+}
+
 void
 pgv_capture_end(PgvCapture *capture, TimestampTz now)
 {
@@ -596,18 +683,19 @@ pgv_capture_end(PgvCapture *capture, TimestampTz now)
 		r->active = now;
 		return;
 	}
-	if (capture->rows == 1 && capture->shape.ncolumns > 0 && !capture->growing)
+	if (capture->rows == 1 && capture->shape->ncolumns > 0 && !capture->growing)
 		keep_single(capture, now);
 	if (!capture->growing)
-		pgv_capture_release(capture);
+		release_text(capture);
 }
 
 void
-pgv_capture_release(PgvCapture *capture)
+pgv_capture_over(PgvCapture *capture)
 {
-	if (capture->holds_text)
-		pgv_texts_release(capture->fingerprint);
-	capture->holds_text = false;
+	release_text(capture);
+	if (capture->known != NULL)
+		capture->known->users--;
+	capture->known = NULL;
 }
 
 /* ----- looking up ----- */

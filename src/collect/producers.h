@@ -67,7 +67,8 @@ typedef struct PgvCapture
 {
 	DestReceiver pub;
 	DestReceiver *inner;
-	PgvShape	shape;
+	const PgvShape *shape;		/* never NULL, once asked for */
+	struct PgvKnownShape *known;	/* that it is a part of, or NULL */
 	uint64		serial;			/* of the execution; kept between fetches */
 	uint64		fingerprint;
 	uint64		queryid;
@@ -97,11 +98,18 @@ typedef struct PgvHit
 extern uint64 pgv_producers_tick(void);
 
 /*
- * Which columns of a query's result to remember; ncolumns is 0 where none are.
- * The query must have been started.  The answer is remembered by queryid;
- * making it may look into the catalog, and raise what that raises.
+ * Set capture->shape: which columns of a query's result to remember; ncolumns
+ * is 0 where none are.  The query must have been started.  The answer is
+ * remembered by queryid; making it may look into the catalog, and raise what
+ * that raises.  pgv_capture_over gives it back.
  */
-extern void pgv_shape_of(QueryDesc *query, uint64 queryid, PgvShape *shape);
+extern void pgv_shape_of(QueryDesc *query, uint64 queryid, PgvCapture *capture);
+
+/*
+ * Will the query, which has been started, give one row at the most?  Told by
+ * its plan: a lookup in a unique index.  Raises nothing.
+ */
+extern bool pgv_is_lookup(QueryDesc *query);
 
 /*
  * Put a capture before the query's receiver.  "capture" is initialised by the
@@ -118,9 +126,9 @@ extern void pgv_capture_end(PgvCapture *capture, TimestampTz now);
 
 /*
  * The execution is over, whichever way: give back what the capture still
- * holds.  Raises nothing.
+ * holds, and the shape.  Raises nothing.
  */
-extern void pgv_capture_release(PgvCapture *capture);
+extern void pgv_capture_over(PgvCapture *capture);
 
 /* Is anything remembered that a value could be found in? */
 extern bool pgv_producers_any(void);

@@ -375,12 +375,12 @@ pgv_walks_run(PgvWalkWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 static void
 keep_row(PgvStepWalk *w, const PgvCapture *capture)
 {
-	w->ncolumns = capture->rows > 0 ? capture->shape.ncolumns : 0;
+	w->ncolumns = capture->rows > 0 ? capture->shape->ncolumns : 0;
 	w->last_result = capture->serial;
 	w->last_rows = capture->rows;
 	/* after the sign that it may have been itself */
 	w->breaks = pgv_signs.breaks;
-	memcpy(w->columns, capture->shape.column, sizeof(w->columns));
+	memcpy(w->columns, capture->shape->column, sizeof(w->columns));
 	memcpy(w->hashes, capture->first, sizeof(w->hashes));
 }
 
