@@ -13,6 +13,7 @@ UNITS = \
 	base/sqltext \
 	base/sqledit \
 	base/tags \
+	base/conditions \
 	base/worker \
 	store/texts \
 	store/store \
