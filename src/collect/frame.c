@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "collect/errors.h"
 #include "collect/frame.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -155,6 +156,14 @@ pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &measure->wal);
 }
 
+void
+pgv_measure_next(PgvMeasure *measure)
+{
+	measure->buffers = pgBufferUsage;
+	measure->wal = pgWalUsage;
+	measure->start = measured_end;
+}
+
 static int64
 monotonic_us(void)
 {
@@ -252,15 +261,20 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 }
 
 void
-pgv_frames_terminated(void)
+pgv_frames_terminated(int sqlstate)
 {
 	for (PgvFrame *frame = open_frames; frame != NULL; frame = frame->next)
 	{
+		double		ms;
+
 		if (frame->query == NULL || frame->running == NULL)
 			continue;
 		pgv_measure_end(frame->running, &frame->usage);
+		ms = frame->usage.time_ms;
 		frame->leftover = true;
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_FAILED);
+		if (frame->counted && sqlstate != 0)
+			pgv_errors_failed(&frame->statement, ms, sqlstate);
 		frame->query = NULL;
 	}
 }
