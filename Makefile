@@ -13,6 +13,7 @@ UNITS = \
 	base/sqltext \
 	base/sqledit \
 	base/tags \
+	base/conditions \
 	base/worker \
 	store/texts \
 	store/store \
@@ -26,6 +27,7 @@ UNITS = \
 	collect/pending \
 	collect/statements \
 	collect/routes \
+	collect/errors \
 	collect/links \
 	collect/comparisons \
 	collect/batch \
@@ -52,6 +54,7 @@ UNITS = \
 	surface/statements \
 	surface/findings \
 	surface/routes \
+	surface/errors \
 	surface/ci \
 	surface/info \
 	surface/sandbox \
@@ -68,6 +71,7 @@ SQL_PARTS = \
 	statements \
 	n_plus_one \
 	routes \
+	errors \
 	ci \
 	rewrite \
 	info

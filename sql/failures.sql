@@ -88,8 +88,31 @@ BEGIN;
 UPDATE item SET id = id WHERE id = 1;
 COMMIT;
 SELECT * FROM pg_temp.shown() WHERE query !~ 'CREATE';
+-- at the end of the statement's own transaction: still one call
+SELECT vitals.reset() > 0 AS reset;
+UPDATE item SET id = id WHERE id = 2;
+UPDATE item SET name = name WHERE id = 2 \; SELECT nothing;
+SELECT * FROM pg_temp.shown();
+SELECT query, total_exec_time > max_exec_time AS commit_time, wal_records > 0 AS wal
+FROM vitals.statements WHERE failures > 0 AND datname = current_database();
 DROP TRIGGER refuse ON item;
 DROP TRIGGER later ON item;
+
+-- what is not logged, and what the client is not told
+SELECT vitals.reset() > 0 AS reset;
+SET log_min_messages = panic;
+SELECT 10 / (id - 5) FROM item WHERE id = 5;
+RESET log_min_messages;
+DO $$ BEGIN PERFORM id / 0 FROM item; EXCEPTION WHEN OTHERS THEN NULL; END $$;
+SET pg_vitals.track = 'all';
+DO $$ BEGIN PERFORM id / 0 FROM item; EXCEPTION WHEN OTHERS THEN NULL; END $$;
+RESET pg_vitals.track;
+SELECT * FROM pg_temp.shown() WHERE query !~ 'SET';
+
+-- parameters that cannot be read
+SELECT vitals.reset() > 0 AS reset;
+SELECT name FROM item WHERE id = 'six';
+SELECT * FROM pg_temp.shown();
 
 -- timeouts, with their time
 SELECT vitals.reset() > 0 AS reset;

@@ -28,12 +28,16 @@
 #include "parser/analyze.h"
 #include "storage/ipc.h"
 #include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
+#include "base/sqltext.h"
+#include "collect/errors.h"
 #include "collect/frame.h"
 #include "collect/identity.h"
 #include "collect/nested.h"
@@ -58,6 +62,27 @@ typedef struct PgvUtility
 	PgvScope	scope;
 } PgvUtility;
 
+/* A planner at work. */
+typedef struct PgvPlanning
+{
+	PgvScope	scope;
+	const PgvStatementRef *counted; /* NULL: it is not */
+} PgvPlanning;
+
+/* The client's last statement; it is over, but its transaction may not be. */
+typedef struct PgvDone
+{
+	TimestampTz message;		/* when the message came that executed it */
+	const char *source;			/* where it stands in what the client sent */
+	int			location;
+	int			length;
+	bool		open;			/* counted, and nothing was committed since */
+	bool		ends;			/* it is a COMMIT or the like */
+	bool		measured;
+	PgvStatementRef statement;	/* if open */
+	PgvMeasure	measure;		/* from its end on, if measured */
+} PgvDone;
+
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_ExecutorStart = NULL;
@@ -71,6 +96,7 @@ static PgvUtility *utility = NULL;
 static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz last_end = 0;	/* of its last one */
 static bool more_sent = false;	/* was there more to read at that end? */
+static PgvDone done;
 static bool in_block = false;	/* between the client's BEGIN and its end */
 /*
  * The client's statement planned last.  While "waiting" it is not counted yet;
@@ -89,6 +115,7 @@ static uint64 execute_route = 0;	/* ... with this route */
 
 static void watch_exit(void);
 static void count_planned(bool source_is_there);
+static void watch_errors(void);
 
 /* A message came: the first of Parse, Bind, Execute or Query counts. */
 static inline void
@@ -119,6 +146,62 @@ note_end(TimestampTz now)
 	arrival.at = 0;
 	last_end = now;
 	more_sent = PGV_MORE_SENT();
+	if (unlikely(pgv_errors_any))
+		pgv_errors_settle();
+}
+
+/* What the client sent is done, not what its commit runs: that has no portal. */
+static inline bool
+is_clients(void)
+{
+	return level == 0 && ActivePortal != NULL;
+}
+
+static inline void
+note_place(const char *source, int location, int length)
+{
+	done.message = GetCurrentStatementStartTimestamp();
+	done.source = source;
+	done.location = location;
+	done.length = length;
+}
+
+/*
+ * A statement that is counted is done: what its commit may still have to say
+ * is to be charged to it.
+ */
+static inline void
+note_done(const PgvStatementRef *ref, bool ends)
+{
+	if (!is_clients())
+		return;
+	done.open = true;
+	done.ends = ends;
+	done.measured = false;
+	done.statement = *ref;
+	note_place(ref->source, ref->location, ref->length);
+}
+
+/* It has written, or ends a transaction: blocks and WAL are measured, too. */
+static inline void
+note_done_measured(void)
+{
+	if (!is_clients() || !done.open)
+		return;
+	done.measured = true;
+	pgv_measure_next(&done.measure);
+}
+
+/* A transaction was committed, or prepared. */
+static void
+end_well(void)
+{
+	arrival.at = 0;
+	in_block = false;
+	if (unlikely(pgv_errors_any))
+		pgv_errors_settle();
+	done.open = false;
+	watch_errors();
 }
 
 /*
@@ -133,11 +216,12 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 				last_end = Max(last_end, GetCurrentTransactionStopTimestamp());
-			arrival.at = 0;
-			in_block = false;
+			end_well();
+			break;
+		case XACT_EVENT_PREPARE:
+			end_well();
 			break;
 		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
 			arrival.at = 0;
 			in_block = false;
 			break;
@@ -164,7 +248,7 @@ is_on(void)
 /* Count an execution that has no frame: utilities, and what never started. */
 static void
 count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
-				PgvOutcome outcome)
+				PgvOutcome outcome, bool again)
 {
 	PgvExecution e;
 
@@ -173,6 +257,7 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
 	e.usage = usage;
 	e.rows = rows;
 	e.outcome = outcome;
+	e.again = again;
 	e.generic_plan = -1;
 	pgv_statements_executed(&e);
 	if (ref->route != 0)
@@ -210,22 +295,41 @@ is_planned(uint64 queryid, QueryDesc *queryDesc)
 	return false;
 }
 
+/* Likewise one that failed, by an error with this SQLSTATE (0: by none). */
+static void
+count_failure(const PgvStatementRef *ref, const PgvUsage *usage, int sqlstate,
+			  PgvOutcome outcome, bool again)
+{
+	count_execution(ref, usage, 0, outcome, again);
+	if (sqlstate != 0)
+		pgv_errors_failed(ref, usage->time_ms, sqlstate);
+}
+
+static void charge_error(const PgvError *error, bool fatal);
+
 /* The backend ends: count what it was doing, if it was terminated. */
 static void
 at_backend_exit(int code, Datum arg)
 {
+	const PgvError *error = code != 0 ? pgv_errors_arrived() : NULL;
+	int			sqlstate = error != NULL ? error->sqlstate : 0;
+
 	if (planned.waiting)
 		count_planned(false);
-	pgv_frames_terminated();
+	pgv_frames_terminated(sqlstate);
 	pgv_nested_flush();
 	for (PgvUtility *u = utility; u != NULL; u = u->outer)
 	{
 		if (u->counted == NULL)
 			continue;
 		pgv_measure_end(&u->measure, u->usage);
-		count_execution(u->counted, u->usage, 0, PGV_OUTCOME_FAILED);
+		count_failure(u->counted, u->usage, sqlstate, PGV_OUTCOME_FAILED, false);
 	}
 	utility = NULL;
+	error = code != 0 ? pgv_errors_arrived() : NULL;
+	if (error != NULL && level == 0 && is_on())
+		charge_error(error, true);
+	pgv_errors_forget();
 }
 
 /* Once per backend: be told of its end before it gives up its transaction. */
@@ -319,11 +423,11 @@ timed_out(TimeoutId id, int setting)
 		finish <= GetCurrentTimestamp();
 }
 
-/* How did the error that is being handled end the execution? */
+/* How does an error with this SQLSTATE end the execution? */
 static PgvOutcome
-outcome_of_error(void)
+outcome_of(int sqlstate)
 {
-	switch (geterrcode())
+	switch (sqlstate)
 	{
 		case ERRCODE_QUERY_CANCELED:
 			return timed_out(STATEMENT_TIMEOUT, StatementTimeout) ?
@@ -334,6 +438,15 @@ outcome_of_error(void)
 		default:
 			return PGV_OUTCOME_FAILED;
 	}
+}
+
+/* Count an execution without a frame that the error at hand has ended. */
+static void
+count_error(const PgvStatementRef *ref, const PgvUsage *usage)
+{
+	int			sqlstate = geterrcode();
+
+	count_failure(ref, usage, sqlstate, outcome_of(sqlstate), false);
 }
 
 #define PGV_UTILITY_ARGS \
@@ -384,7 +497,7 @@ planner_failed(PgvStatementRef *ref, const PgvMeasure *measure, PgvUsage *usage)
 {
 	pgv_measure_end(measure, usage);
 	ref->route = note_tags(ref->source, ref->location, ref->length, true);
-	count_execution(ref, usage, 0, outcome_of_error());
+	count_error(ref, usage);
 }
 
 static PlannedStmt *
@@ -393,11 +506,12 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 {
 	PlannedStmt *result;
 	PgvMeasure	measure;
-	PgvScope	scope;
+	PgvPlanning self;
 
+	self.counted = counted ? ref : NULL;
 	pgv_usage_clear(usage);
 	pgv_measure_begin(&measure);
-	pgv_scope_enter(&scope, PGV_SCOPE_PLANNER, NULL);
+	pgv_scope_enter(&self.scope, PGV_SCOPE_PLANNER, NULL);
 	level++;
 	PG_TRY();
 	{
@@ -406,14 +520,14 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 	PG_CATCH();
 	{
 		level--;
-		pgv_scope_leave(&scope);
+		pgv_scope_leave(&self.scope);
 		if (counted)
 			planner_failed(ref, &measure, usage);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	level--;
-	pgv_scope_leave(&scope);
+	pgv_scope_leave(&self.scope);
 	pgv_measure_end(&measure, usage);
 	return result;
 }
@@ -526,11 +640,17 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 static void
 run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 {
+	int			sqlstate = geterrcode();
+	double		ms;
+
 	if (measure != NULL)
 		pgv_measure_end(measure, &frame->usage);
+	ms = frame->usage.time_ms;
 	frame->running = NULL;
 	frame->leftover = true;
-	pgv_frame_publish(frame, queryDesc, outcome_of_error());
+	pgv_frame_publish(frame, queryDesc, outcome_of(sqlstate));
+	if (frame->counted)
+		pgv_errors_failed(&frame->statement, ms, sqlstate);
 	frame->query = NULL;
 }
 
@@ -555,7 +675,7 @@ start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 			PgvUsage	usage;
 
 			pgv_usage_clear(&usage);
-			count_execution(ref, &usage, 0, outcome_of_error());
+			count_error(ref, &usage);
 		}
 		arrival.at = 0;
 		PG_RE_THROW();
@@ -680,7 +800,11 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	if (is_complete(queryDesc, count) && !finishes_later(queryDesc))
 		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
+	{
 		note_end(pgv_measured_at());
+		if (frame->counted)
+			note_done(&frame->statement, false);
+	}
 }
 
 /* A query without a frame: nested, or with pg_vitals.track = none. */
@@ -778,6 +902,8 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
 		last_end = pgv_measured_at();
+	if (frame->counted)
+		note_done_measured();
 }
 
 static void
@@ -888,7 +1014,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 		if (ref != NULL)
 		{
 			pgv_measure_end(&self->measure, usage);
-			count_execution(ref, usage, 0, outcome_of_error());
+			count_error(ref, usage);
 		}
 		arrival.at = 0;
 		PG_RE_THROW();
@@ -907,6 +1033,7 @@ utility_on(uint64 route, PGV_UTILITY_ARGS)
 	PgvUtility	self;
 	PgvUsage	usage;
 	bool		counted = is_counted();
+	bool		ends = IsA(pstmt->utilityStmt, TransactionStmt);
 
 	/* pstmt may be gone afterwards: COMMIT frees it */
 	self.outer = utility;
@@ -921,9 +1048,14 @@ utility_on(uint64 route, PGV_UTILITY_ARGS)
 	ref.route = route;
 	utility_inside(&self, counted ? &ref : NULL, &usage, PGV_UTILITY_PASS);
 	if (counted)
-		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE);
+		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE, false);
 	if (level == 0)
 		note_end(pgv_measured_at());
+	if (counted)
+	{
+		note_done(&ref, ends);
+		note_done_measured();
+	}
 }
 
 /* EXECUTE is counted by what it executes, under its own tags if it has any. */
@@ -946,6 +1078,8 @@ execute_on(uint64 route, PGV_UTILITY_ARGS)
 static void
 pgv_ProcessUtility(PGV_UTILITY_ARGS)
 {
+	int			location = pstmt->stmt_location;
+	int			length = pstmt->stmt_len;
 	uint64		route;
 
 	if (!is_on())
@@ -964,6 +1098,238 @@ pgv_ProcessUtility(PGV_UTILITY_ARGS)
 		execute_on(route, PGV_UTILITY_PASS);
 	else
 		call_utility(PGV_UTILITY_PASS);
+	/* pstmt may be gone; EXECUTE stands elsewhere than what it executes */
+	if (is_clients())
+		note_place(queryString, location, length);
+}
+
+/* ----- errors ----- */
+
+static void note_raised(void *arg);
+static void at_next_message(void *arg);
+
+static ErrorContextCallback witness = {.callback = note_raised};
+static MemoryContextCallback next_message = {.func = at_next_message};
+static bool awaits_message = false;
+
+/*
+ * A callback at the bottom of the error context stack sees every message that
+ * is raised, wherever that is, whether it is logged or not and who handles it.
+ * It stays there until an error reaches PostgresMain, which empties the stack.
+ */
+static void
+watch_errors(void)
+{
+	if (unlikely(error_context_stack == NULL))
+		error_context_stack = &witness;
+}
+
+/* Is this the SQLSTATE of an error, not of a notice or a warning? */
+static inline bool
+is_failure(int sqlstate)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category != ERRCODE_SUCCESSFUL_COMPLETION &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_WARNING) &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_NO_DATA);
+}
+
+static void
+note_raised(void *arg)
+{
+	int			sqlstate = geterrcode();
+
+	if (!is_failure(sqlstate))
+		return;
+	pgv_errors_raised(sqlstate, debug_query_string);
+	if (awaits_message || MessageContext == NULL)
+		return;
+	MemoryContextRegisterResetCallback(MessageContext, &next_message);
+	awaits_message = true;
+}
+
+/*
+ * PostgresMain clears the last message's memory, to wait for the next message.
+ * If the stack of error contexts is empty, an error came this far: of those
+ * no hook tells, when they come before or behind a statement's execution.
+ */
+static void
+at_next_message(void *arg)
+{
+	awaits_message = false;
+	if (error_context_stack == NULL)
+	{
+		const PgvError *error = pgv_errors_arrived();
+
+		if (error != NULL && level == 0 && is_on() && pgv_track != PGV_TRACK_NONE)
+			charge_error(error, false);
+		watch_errors();
+	}
+	pgv_errors_forget();
+}
+
+/* Does another statement follow in what the client has sent? */
+static bool
+more_follows(void)
+{
+	const char *rest = done.source + Max(done.location, 0) + done.length;
+	int			start;
+	int			length;
+
+	return done.length > 0 &&
+		pgv_sqltext_first(rest, strlen(rest), PGV_STANDARD_STRINGS(), &start, &length);
+}
+
+/*
+ * Did the error come when the client's last statement was done, from the same
+ * message and with nothing behind it?  Then it is from the commit: a deferred
+ * constraint, say, or a serialization failure.
+ */
+static bool
+is_from_commit(const PgvError *error)
+{
+	return done.open && done.message == GetCurrentStatementStartTimestamp() &&
+		(done.ends || done.source != error->text || !more_follows());
+}
+
+/* The statement was counted when it was done; now it has failed after all. */
+static void
+charge_to_done(const PgvError *error)
+{
+	PgvUsage	usage;
+
+	pgv_usage_clear(&usage);
+	if (done.measured)
+		pgv_measure_end(&done.measure, &usage);
+	else
+		usage.time_ms = Max(GetCurrentTimestamp() - last_end, 0) / 1000.0;
+	done.open = false;
+	done.statement.source = NULL;
+	count_failure(&done.statement, &usage, error->sqlstate,
+				  outcome_of(error->sqlstate), true);
+}
+
+/*
+ * Is it something that has happened to a statement, and not what is wrong with
+ * the statement itself, or with where it was sent?
+ */
+static bool
+befalls(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+		case ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED):
+		case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
+		case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR):
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * A statement that waited for a lock to be analysed, or one whose parameters
+ * cannot be read, has not met a hook.  Its text tells which it is: the next in
+ * the client's string.
+ */
+static void
+charge_to_text(const PgvError *error)
+{
+	const char *text = error->text;
+	TimestampTz from = GetCurrentStatementStartTimestamp();
+	PgvStatementRef ref;
+	PgvUsage	usage;
+	int			start;
+	int			length;
+
+	if (done.source == text && done.message == from)
+	{
+		text += Max(done.location, 0) + done.length;
+		from = last_end;
+	}
+	if (!pgv_sqltext_first(text, strlen(text), PGV_STANDARD_STRINGS(), &start, &length))
+	{
+		pgv_errors_unidentified();
+		return;
+	}
+	describe(&ref, 0, text, start, length, false);
+	ref.userid = error->userid;
+	ref.route = note_tags(ref.source, ref.location, ref.length, is_prepared());
+	pgv_usage_clear(&usage);
+	usage.time_ms = Max(GetCurrentTimestamp() - from, 0) / 1000.0;
+	count_failure(&ref, &usage, error->sqlstate, outcome_of(error->sqlstate), false);
+}
+
+/*
+ * An error that no execution was charged with.  A session that is ended while
+ * it sits idle loses nothing, unless it sits in a transaction too long.
+ */
+static void
+charge_error(const PgvError *error, bool fatal)
+{
+	if (fatal && error->text == NULL)
+	{
+		if (ERRCODE_TO_CATEGORY(error->sqlstate) ==
+			ERRCODE_TO_CATEGORY(ERRCODE_INVALID_TRANSACTION_STATE))
+			pgv_errors_unidentified();
+	}
+	else if (is_from_commit(error))
+		charge_to_done(error);
+	else if (error->text != NULL && befalls(error->sqlstate))
+		charge_to_text(error);
+	else
+		pgv_errors_unidentified();
+}
+
+/* The innermost statement that is counted and being executed; or NULL. */
+static const PgvStatementRef *
+enclosing_statement(void)
+{
+	for (PgvScope *scope = pgv_scope; scope != NULL; scope = scope->outer)
+	{
+		const PgvStatementRef *ref = NULL;
+		PgvFrame   *frame;
+
+		switch (scope->kind)
+		{
+			case PGV_SCOPE_RUN:
+			case PGV_SCOPE_FINISH:
+				frame = pgv_frame_of(scope->query);
+				ref = frame != NULL && frame->counted ? &frame->statement : NULL;
+				break;
+			case PGV_SCOPE_UTILITY:
+				ref = ((PgvUtility *) ((char *) scope - offsetof(PgvUtility, scope)))->counted;
+				break;
+			case PGV_SCOPE_PLANNER:
+				ref = ((PgvPlanning *) scope)->counted;
+				break;
+		}
+		if (ref != NULL)
+			return ref;
+	}
+	/* what runs in a commit is of the statement that commits */
+	return level == 0 && done.open ? &done.statement : NULL;
+}
+
+/*
+ * A subtransaction is rolled back.  A handler does that with a function around
+ * it; the client's ROLLBACK TO has nothing, nor has PostgresMain.
+ */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
+					  SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB || !pgv_errors_any || !is_on())
+		return;
+	if (level > 0 || (error_context_stack != NULL && error_context_stack != &witness))
+		pgv_errors_stopped(enclosing_statement());
 }
 
 void
@@ -984,4 +1350,5 @@ pgv_hooks_install(void)
 	prev_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = pgv_ProcessUtility;
 	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

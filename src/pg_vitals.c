@@ -16,6 +16,7 @@
 #include "base/worker.h"
 #include "collect/across.h"
 #include "collect/across_judge.h"
+#include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
@@ -33,6 +34,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_statements,
 	&pgv_kind_findings,
 	&pgv_kind_routes,
+	&pgv_kind_errors,
 };
 
 /* Those that are counted at every statement's end. */

@@ -1390,6 +1390,33 @@ pgv_sqltext_inner(const char *sql, int len, bool std_strings,
 	return true;
 }
 
+bool
+pgv_sqltext_first(const char *sql, int len, bool std_strings,
+				  int *first_off, int *first_len)
+{
+	Scanner		sc;
+	Token		tok;
+	const uint8 *from;
+	const uint8 *to;
+
+	init_scanner(&sc, sql, len, std_strings);
+	do
+		scan_token(&sc, &tok);
+	while (tok.tag == TAG_SEMICOLON);
+	if (tok.type == T_END)
+		return false;
+	from = tok.start;
+	do
+	{
+		to = tok.end;
+		scan_token(&sc, &tok);
+	} while (tok.type != T_END &&
+			 (tok.tag != TAG_SEMICOLON || sc.body_resume != NULL));
+	*first_off = (int) (from - (const uint8 *) sql);
+	*first_len = (int) (to - from);
+	return true;
+}
+
 /* ----------
  * Normaliser: text
  * ----------

@@ -114,4 +114,12 @@ extern void pgv_sqltext_normalise(const char *sql, int len, bool std_strings,
 extern bool pgv_sqltext_inner(const char *sql, int len, bool std_strings,
 							  int *inner_off, int *inner_len);
 
+/*
+ * The place of the first of the statements in sql, which semicolons separate,
+ * without the comments and semicolons around it; false if there is none.  (The
+ * semicolons in a body that is not a string, BEGIN ATOMIC, separate, too.)
+ */
+extern bool pgv_sqltext_first(const char *sql, int len, bool std_strings,
+							  int *first_off, int *first_len);
+
 #endif							/* PGV_SQLTEXT_H */

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "collect/errors.h"
 #include "collect/frame.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -132,14 +133,20 @@ StaticAssertDecl(offsetof(BufferUsage, shared_blks_hit) == PGV_SHARED_HIT * size
 				 offsetof(BufferUsage, temp_blks_written) == PGV_TEMP_WRITTEN * sizeof(int64),
 				 "BufferUsage does not begin with its counters in our order");
 
-void
-pgv_measure_begin(PgvMeasure *measure)
+static inline void
+note_counters(PgvMeasure *measure)
 {
 	memcpy(measure->blocks, &pgBufferUsage, sizeof(measure->blocks));
 	measure->wal = pgWalUsage;
 	measure->timed = track_io_timing;
 	if (unlikely(measure->timed))
 		measure->times = pgBufferUsage;
+}
+
+void
+pgv_measure_begin(PgvMeasure *measure)
+{
+	note_counters(measure);
 	INSTR_TIME_SET_CURRENT(measure->start);
 }
 
@@ -207,6 +214,13 @@ pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 		changed |= now[i] ^ measure->blocks[i];
 	if (changed != 0)
 		add_blocks(usage, measure, now);
+}
+
+void
+pgv_measure_next(PgvMeasure *measure)
+{
+	note_counters(measure);
+	measure->start = measured_end;
 }
 
 static int64
@@ -308,15 +322,20 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 }
 
 void
-pgv_frames_terminated(void)
+pgv_frames_terminated(int sqlstate)
 {
 	for (PgvFrame *frame = open_frames; frame != NULL; frame = frame->next)
 	{
+		double		ms;
+
 		if (frame->query == NULL || frame->running == NULL)
 			continue;
 		pgv_measure_end(frame->running, &frame->usage);
+		ms = frame->usage.time_ms;
 		frame->leftover = true;
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_FAILED);
+		if (frame->counted && sqlstate != 0)
+			pgv_errors_failed(&frame->statement, ms, sqlstate);
 		frame->query = NULL;
 	}
 }

@@ -62,6 +62,9 @@ extern PgvFrame *pgv_frame_of(QueryDesc *query);
 extern void pgv_measure_begin(PgvMeasure *measure);
 extern void pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage);
 
+/* Begin where measuring last ended. */
+extern void pgv_measure_next(PgvMeasure *measure);
+
 /*
  * Count what the frame has gathered, as one call or as more of it.  "query"
  * gives JIT and worker figures, NULL when it is gone.  Raises nothing.
@@ -71,9 +74,9 @@ extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
 
 /*
  * The backend is being terminated, which no PG_TRY sees: count what runs as
- * failed.  Raises nothing.
+ * failed, by an error with this SQLSTATE (0: by none).  Raises nothing.
  */
-extern void pgv_frames_terminated(void);
+extern void pgv_frames_terminated(int sqlstate);
 
 /* The time of day of the last pgv_measure_end. */
 extern TimestampTz pgv_measured_at(void);

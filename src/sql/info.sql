@@ -14,6 +14,9 @@ CREATE FUNCTION _info(
 	OUT routes bigint,
 	OUT routes_max bigint,
 	OUT routes_evicted bigint,
+	OUT errors bigint,
+	OUT errors_max bigint,
+	OUT errors_evicted bigint,
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
@@ -39,6 +42,9 @@ SELECT
 	i.routes,
 	i.routes_max,
 	i.routes_evicted,
+	i.errors,
+	i.errors_max,
+	i.errors_evicted,
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
@@ -70,6 +76,12 @@ COMMENT ON COLUMN info.routes_max IS
 'rows that the table of routes can hold';
 COMMENT ON COLUMN info.routes_evicted IS
 'routes pushed out since the server started; their counters are in the rows <other>';
+COMMENT ON COLUMN info.errors IS
+'rows in the table of errors, those of what was pushed out included';
+COMMENT ON COLUMN info.errors_max IS
+'rows that the table of errors can hold';
+COMMENT ON COLUMN info.errors_evicted IS
+'rows of errors pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.texts_bytes IS
 'bytes of statement texts kept';
 COMMENT ON COLUMN info.texts_dropped IS

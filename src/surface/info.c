@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "collect/across.h"
+#include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/nplusone.h"
 #include "collect/pending.h"
@@ -37,6 +38,7 @@ set_store(PgvRows *rows)
 	PgvStoreStats statements;
 	PgvStoreStats findings;
 	PgvStoreStats routes;
+	PgvStoreStats errors;
 	PgvTextsStats texts;
 	int64		executions = 0;
 
@@ -45,6 +47,7 @@ set_store(PgvRows *rows)
 	pgv_store_stats(&pgv_kind_statements, &statements);
 	pgv_store_stats(&pgv_kind_findings, &findings);
 	pgv_store_stats(&pgv_kind_routes, &routes);
+	pgv_store_stats(&pgv_kind_errors, &errors);
 	pgv_texts_stats(&texts);
 	pgv_row_set(rows, "statements", Int64GetDatum((int64) statements.entries));
 	pgv_row_set(rows, "statements_max", Int64GetDatum((int64) statements.limit));
@@ -55,12 +58,16 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "routes", Int64GetDatum((int64) routes.entries));
 	pgv_row_set(rows, "routes_max", Int64GetDatum((int64) routes.limit));
 	pgv_row_set(rows, "routes_evicted", Int64GetDatum((int64) routes.evictions));
+	pgv_row_set(rows, "errors", Int64GetDatum((int64) errors.entries));
+	pgv_row_set(rows, "errors_max", Int64GetDatum((int64) errors.limit));
+	pgv_row_set(rows, "errors_evicted", Int64GetDatum((int64) errors.evictions));
 	pgv_row_set(rows, "texts_bytes", Int64GetDatum((int64) texts.bytes));
 	pgv_row_set(rows, "texts_dropped", Int64GetDatum((int64) texts.dropped));
 	pgv_row_set(rows, "executions", Int64GetDatum(executions));
 	pgv_row_set(rows, "memory_bytes",
 				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
-									   routes.memory_bytes + pgv_pending_memory() +
+									   routes.memory_bytes + errors.memory_bytes +
+									   pgv_pending_memory() +
 									   pgv_recent_shmem_size() +
 									   pgv_across_shmem_size() +
 									   pgv_texts_shmem_size())));

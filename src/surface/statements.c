@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "base/histogram.h"
+#include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/pending.h"
 #include "collect/routes.h"
@@ -349,6 +350,19 @@ route_matches(const void *key_data, const void *entry, void *arg)
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
 
+static bool
+error_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvErrorKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvErrorEntry *) entry)->queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
@@ -366,6 +380,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
+	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
 	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));

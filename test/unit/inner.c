@@ -2,7 +2,8 @@
  *
  * inner.c
  *	  If this fails, cursors, CREATE TABLE AS and the like get no fingerprint
- *	  of the query in them, or a wrong one.
+ *	  of the query in them, or a wrong one; or an error is counted on another
+ *	  statement of its string.
  *
  *-------------------------------------------------------------------------
  */
@@ -90,6 +91,37 @@ check_inner(bool std_strings, const NormalCase *c)
 			   c->sql, c->text, len, c->sql + off);
 }
 
+/* A string of statements, and the first of them or NULL. */
+static const NormalCase firsts[] = {
+	{"SELECT 1", "SELECT 1"},
+	{" ; /* c */; SELECT 1 /* c */ ; SELECT 2", "SELECT 1"},
+	{"SELECT ';' || $$;$$ || \";\" -- ;\n; SELECT 2", "SELECT ';' || $$;$$ || \";\""},
+	{"DO $$ BEGIN; END $$; SELECT 2", "DO $$ BEGIN; END $$"},
+	{"DO $$ BEGIN PERFORM 1; PERFORM 2; END $$", "DO $$ BEGIN PERFORM 1; PERFORM 2; END $$"},
+	{"SELECT 'open; SELECT 2", "SELECT 'open; SELECT 2"},
+	{"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; SELECT 2 $$;",
+	"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; SELECT 2 $$"},
+	{"(SELECT 1) UNION SELECT 2;", "(SELECT 1) UNION SELECT 2"},
+	{";", NULL},
+	{" -- SELECT 1", NULL},
+	{"", NULL}
+};
+
+static void
+check_first(const NormalCase *c)
+{
+	int			off = -1;
+	int			len = -1;
+	bool		found = pgv_sqltext_first(c->sql, (int) strlen(c->sql), true, &off, &len);
+
+	if (c->text == NULL)
+		CHECKF(!found && off == -1 && len == -1, "a statement in: %s", c->sql);
+	else if (CHECKF(found, "no statement in: %s", c->sql))
+		CHECKF(len == (int) strlen(c->text) && memcmp(c->sql + off, c->text, len) == 0,
+			   "\n\tstring:   %s\n\texpected: %s\n\tgot:      %.*s",
+			   c->sql, c->text, len, c->sql + off);
+}
+
 void
 pgv_unit_inner(void)
 {
@@ -100,4 +132,6 @@ pgv_unit_inner(void)
 		check_inner(true, &cases[i]);
 	check_inner(false, &old);
 	check_inner(true, &new);
+	for (int i = 0; i < (int) lengthof(firsts); i++)
+		check_first(&firsts[i]);
 }
