@@ -2,6 +2,35 @@
  * Statements: counters of every statement, their distribution, and reset.
  */
 
+/* whoever owns the schema, or creates in it, could put his own in our place */
+DO $$
+DECLARE
+	stranger pg_catalog.text;
+	what pg_catalog.text;
+BEGIN
+	SELECT
+		coalesce(r.rolname::pg_catalog.text, 'PUBLIC'), s.what
+	INTO stranger, what
+	FROM (
+		SELECT n.nspowner AS role, 'belongs to' AS what
+		FROM pg_catalog.pg_namespace AS n
+		WHERE n.nspname OPERATOR(pg_catalog.=) '@extschema@'
+		UNION ALL
+		SELECT a.grantee, 'is open to'
+		FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS a
+		WHERE n.nspname OPERATOR(pg_catalog.=) '@extschema@' AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+	) AS s
+	LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.role
+	WHERE r.rolsuper IS NOT TRUE
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'schema "@extschema@" % role "%"', what, stranger
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Drop the schema, or make it a superuser''s, in which no other role may create objects.';
+	END IF;
+END
+$$;
+
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 
 CREATE FUNCTION _statements(
