@@ -373,7 +373,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1) && PG_ARGISNULL(2))
+	if (want.any_queryid && want.dbid == InvalidOid && want.userid == InvalidOid)
 		pgv_store_set_reset_time(GetCurrentTimestamp());
 	PG_RETURN_INT64((int64) gone);
 }

@@ -92,6 +92,30 @@ my $life = q{SELECT calls, first_seen, stats_since FROM vitals.statements
 	$_->quit foreach $holder, $early, $late;
 }
 
+# Routes and findings have it as well.
+{
+	my $work = join "\n", 'SELECT id FROM parent ORDER BY id;',
+	  map { "SELECT note FROM child WHERE parent = $_ /*controller='c'*/;" } 1 .. 12;
+	my $since = q{SELECT string_agg(stats_since::text, ',' ORDER BY stats_since) FROM (
+		SELECT stats_since FROM vitals.n_plus_one WHERE link ~ 'parent'
+		UNION ALL SELECT stats_since FROM vitals.routes WHERE route = 'c') AS s};
+
+	$node->safe_psql('app', q{
+		CREATE TABLE parent AS SELECT g AS id FROM generate_series(1, 12) AS g;
+		ALTER TABLE parent ADD PRIMARY KEY (id);
+		CREATE TABLE child (parent integer REFERENCES parent, note text);
+		ALTER DATABASE app SET pg_vitals.n_plus_one_max_gap = '60s'});
+	$node->safe_psql('app', $work);
+	my $first = ask($since);
+	like($first, qr/^.+,.+$/, 'a route and a finding');
+	$node->safe_psql('app', $work);
+	is(ask($since), $first, 'both go on');
+	ask('SELECT vitals.reset()');
+	is(ask($since), '', 'are reset');
+	$node->safe_psql('app', $work);
+	cmp_ok(ask($since), 'gt', $first =~ s/.*,//r, 'and begin again later');
+}
+
 # ----- a collector --------------------------------------------------------
 
 # Eight sessions execute 4,000 statements in a table for 200, as two roles in two
