@@ -99,13 +99,15 @@ SERVER_HEADER := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.
 .DEFAULT_GOAL := all
 
 # Our own targets.  They must work before PostgreSQL is there, so nothing in them needs PGXS.
-.PHONY: setup demo test lint indent bench check-core
+.PHONY: setup demo test lint indent bench stall stress check-core
 setup:      ; @test/setup
 demo:       ; @test/demo
 test:       ; @test/run
 lint:       ; @test/lint
 indent:     ; @test/indent
 bench:      ; @test/bench/run
+stall:      ; @test/stall
+stress:     ; @test/stress/run
 check-core: ; @test/regress-core
 
 print-%: ; @echo $($*)

@@ -82,6 +82,10 @@ SELECT vitals.reset(userid => 'vitals_two'::regrole) >= 0 AS reset;
 SELECT stats_reset = :'stats_reset' AS same FROM vitals.info;
 SELECT vitals.reset() > 0 AS reset;
 SELECT stats_reset > :'stats_reset' AS later, stats_reset <= clock_timestamp() AS past FROM vitals.info;
+-- no database and no role have the OID 0: any
+SELECT stats_reset FROM vitals.info \gset
+SELECT vitals.reset(dbid => 0, userid => 0) > 0 AS reset;
+SELECT stats_reset > :'stats_reset' AS later FROM vitals.info;
 SELECT executions, statements FROM vitals.info;
 
 -- what began before a reset and ends after it counts

@@ -278,6 +278,7 @@ const PgvKind pgv_kind_findings = {
 	.version = 3,
 	.key_size = sizeof(PgvFindingKey),
 	.entry_size = sizeof(PgvFinding),
+	.since_offset = offsetof(PgvFinding, stats_since),
 	.limit = findings_limit,
 	.merge = findings_merge,
 	.texts = findings_texts,

@@ -107,6 +107,7 @@ typedef struct PgvFinding
 	int32		lineage;		/* PgvLinkType */
 	int64		in_transaction; /* bursts that one transaction held together */
 	int32		connections;	/* that the repeats came over; 0: one */
+	TimestampTz stats_since;	/* of an entry only; set by the store */
 	TimestampTz first_seen;
 	TimestampTz last_seen;
 	char		application[NAMEDATALEN];

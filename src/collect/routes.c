@@ -222,6 +222,7 @@ const PgvKind pgv_kind_routes = {
 	.version = 1,
 	.key_size = sizeof(PgvRouteKey),
 	.entry_size = sizeof(PgvRouteEntry),
+	.since_offset = offsetof(PgvRouteEntry, stats_since),
 	.tail_size = sizeof(PgvBucketsTail),
 	.limit = routes_limit,
 	.merge = routes_merge,

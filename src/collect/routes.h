@@ -47,6 +47,7 @@ typedef struct PgvRouteCounters
 typedef struct PgvRouteEntry
 {
 	PgvBuckets	buckets;		/* of calls; the tail is theirs */
+	TimestampTz stats_since;	/* set by the store */
 	PgvRouteCounters counters;
 	char		application[NAMEDATALEN];
 } PgvRouteEntry;

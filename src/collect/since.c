@@ -180,9 +180,11 @@ sum_parts(PgvSinceScan *scan)
 
 /* ----- with the store ----- */
 
+/* Of the same finding, what only the store has. */
 static void
 take_words(PgvFinding *finding, const PgvFinding *entry)
 {
+	finding->stats_since = entry->stats_since;
 	finding->texts = entry->texts;
 	finding->link = entry->link;
 	finding->suggestion = entry->suggestion;

@@ -294,6 +294,7 @@ const PgvKind pgv_kind_statements = {
 	.version = 1,
 	.key_size = sizeof(PgvStatementKey),
 	.entry_size = sizeof(PgvStatementEntry),
+	.since_offset = offsetof(PgvStatementEntry, stats_since),
 	.tail_size = sizeof(PgvBucketsTail),
 	.limit = statements_limit,
 	.merge = statements_merge,

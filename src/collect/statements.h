@@ -83,6 +83,7 @@ typedef struct PgvStatementCounters
 typedef struct PgvStatementEntry
 {
 	PgvBuckets	buckets;		/* of executions; the tail is theirs */
+	TimestampTz stats_since;	/* set by the store */
 	PgvStatementCounters counters;
 } PgvStatementEntry;
 

@@ -33,6 +33,7 @@ CREATE FUNCTION _n_plus_one(
 	OUT wasted_time_high double precision,
 	OUT suggestion text,
 	OUT evidence jsonb,
+	OUT stats_since timestamptz,
 	OUT first_seen timestamptz,
 	OUT last_seen timestamptz)
 RETURNS SETOF record
@@ -74,6 +75,7 @@ SELECT
 	f.wasted_time_high,
 	f.suggestion,
 	f.evidence,
+	f.stats_since,
 	f.first_seen,
 	f.last_seen
 FROM _n_plus_one() AS f
@@ -143,6 +145,8 @@ COMMENT ON COLUMN n_plus_one.suggestion IS
 'what to do, with SQL where it can be derived';
 COMMENT ON COLUMN n_plus_one.evidence IS
 'why it is said, of the last burst: rows of the parents result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; how many connections the repeats came over (connections), if more than one; waits in ms';
+COMMENT ON COLUMN n_plus_one.stats_since IS
+'since when the row is counted: another after it was pushed out or reset, never the same twice for one finding; of n_plus_one_since NULL if it has been pushed out';
 COMMENT ON COLUMN n_plus_one.first_seen IS
 'when it was first found';
 COMMENT ON COLUMN n_plus_one.last_seen IS
@@ -180,6 +184,7 @@ SELECT
 	f.wasted_time_high,
 	f.suggestion,
 	f.evidence,
+	f.stats_since,
 	f.first_seen,
 	f.last_seen
 FROM _n_plus_one() AS f

@@ -17,6 +17,7 @@ CREATE FUNCTION _routes(
 	OUT rows bigint,
 	OUT statements bigint,
 	OUT n_plus_one_bursts bigint,
+	OUT stats_since timestamptz,
 	OUT first_seen timestamptz,
 	OUT last_seen timestamptz)
 RETURNS SETOF record
@@ -41,6 +42,7 @@ SELECT
 	t.rows,
 	t.statements,
 	t.n_plus_one_bursts,
+	t.stats_since,
 	t.first_seen,
 	t.last_seen
 FROM _routes() AS t
@@ -75,6 +77,8 @@ COMMENT ON COLUMN routes.statements IS
 'different statements (fingerprints): exact up to 32, an estimate with a standard error of 10 % beyond';
 COMMENT ON COLUMN routes.n_plus_one_bursts IS
 'bursts that were found under these tags, of whatever kind vitals.n_plus_one has';
+COMMENT ON COLUMN routes.stats_since IS
+'since when the row is counted: another after it was pushed out or reset, never the same twice for one route';
 COMMENT ON COLUMN routes.first_seen IS
 'when this row was begun';
 COMMENT ON COLUMN routes.last_seen IS

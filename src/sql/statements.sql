@@ -2,6 +2,35 @@
  * Statements: counters of every statement, their distribution, and reset.
  */
 
+/* whoever owns the schema, or creates in it, could put his own in our place */
+DO $$
+DECLARE
+	stranger pg_catalog.text;
+	what pg_catalog.text;
+BEGIN
+	SELECT
+		coalesce(r.rolname::pg_catalog.text, 'PUBLIC'), s.what
+	INTO stranger, what
+	FROM (
+		SELECT n.nspowner AS role, 'belongs to' AS what
+		FROM pg_catalog.pg_namespace AS n
+		WHERE n.nspname OPERATOR(pg_catalog.=) '@extschema@'
+		UNION ALL
+		SELECT a.grantee, 'is open to'
+		FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS a
+		WHERE n.nspname OPERATOR(pg_catalog.=) '@extschema@' AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+	) AS s
+	LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.role
+	WHERE r.rolsuper IS NOT TRUE
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'schema "@extschema@" % role "%"', what, stranger
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Drop the schema, or make it a superuser''s, in which no other role may create objects.';
+	END IF;
+END
+$$;
+
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 
 CREATE FUNCTION _statements(
@@ -80,8 +109,8 @@ CREATE FUNCTION _statements(
 	OUT cancels bigint,
 	OUT timeouts bigint,
 	OUT first_seen timestamptz,
--- @if PG >= 17
 	OUT stats_since timestamptz,
+-- @if PG >= 17
 	OUT minmax_stats_since timestamptz,
 -- @endif
 	OUT last_seen timestamptz
@@ -172,8 +201,8 @@ SELECT
 	s.cancels,
 	s.timeouts,
 	s.first_seen,
--- @if PG >= 17
 	s.stats_since,
+-- @if PG >= 17
 	s.minmax_stats_since,
 -- @endif
 	s.last_seen
@@ -324,14 +353,14 @@ COMMENT ON COLUMN statements.cancels IS
 COMMENT ON COLUMN statements.timeouts IS
 'failures by statement_timeout or lock_timeout';
 COMMENT ON COLUMN statements.first_seen IS
-'when this row was begun; later than the first execution if the statement was pushed out or reset in between';
+'start of the first message that executed or planned it, of those that the row counts';
 COMMENT ON COLUMN statements.last_seen IS
 'start of the last message that executed or planned it';
--- @if PG >= 17
 COMMENT ON COLUMN statements.stats_since IS
-'the same as first_seen, under the name that pg_stat_statements gives it';
+'since when the row is counted: another after the statement was pushed out or reset, never the same twice for one statement; of the row <evicted>, since when there is one';
+-- @if PG >= 17
 COMMENT ON COLUMN statements.minmax_stats_since IS
-'the same as first_seen: minima and maxima are not reset by themselves';
+'the same as stats_since: minima and maxima are not reset by themselves';
 -- @endif
 
 CREATE FUNCTION histogram(

@@ -33,6 +33,10 @@
  * leaving entry into a residual where it stands.  So there is always room
  * for what leaves, and sums stay exact.
  *
+ * The time since when an entry is there is the clock's, but later than that of
+ * any entry that its partition has seen, as one key's entries are all in one
+ * partition.
+ *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
@@ -70,6 +74,7 @@ typedef struct PgvSharedPartition
 	uint32		entries;		/* residuals included */
 	bool		has_residual;
 	uint64		evictions;
+	TimestampTz latest;			/* since when its youngest entry was there */
 } PgvSharedPartition;
 
 typedef struct PgvSharedTable
@@ -408,6 +413,23 @@ link_slot(PgvTable *table, uint32 partition, uint32 slot, const void *key,
 		table->partitions[partition].has_residual = true;
 }
 
+/* When an entry's life began. */
+static inline TimestampTz *
+since_of(PgvTable *table, uint32 slot)
+{
+	return (TimestampTz *) ((char *) entry_at(table, slot) + table->kind->since_offset);
+}
+
+/* A slot of a locked partition begins a life of its own. */
+static void
+begin_life(PgvTable *table, uint32 partition, uint32 slot)
+{
+	PgvSharedPartition *part = &table->partitions[partition];
+
+	part->latest = Max(part->latest + 1, GetCurrentTimestamp());
+	*since_of(table, slot) = part->latest;
+}
+
 static void
 unlink_slot(PgvTable *table, uint32 partition, uint32 slot)
 {
@@ -522,6 +544,7 @@ residual_for(PgvTable *table, uint32 partition, const void *key, bool *fresh)
 	if (slot == PGV_NONE)
 		return PGV_NONE;
 	link_slot(table, partition, slot, residual_key, hash, true);
+	begin_life(table, partition, slot);
 	*fresh = true;
 	return slot;
 }
@@ -538,6 +561,7 @@ become_residual(PgvTable *table, uint32 partition, uint32 slot)
 	kind->absorb(entry_at(table, slot), NULL, false);
 	link_slot(table, partition, slot, residual_key,
 			  hash_key(kind, residual_key), true);
+	begin_life(table, partition, slot);
 }
 
 /*
@@ -684,6 +708,7 @@ merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
 			return;
 		}
 		link_slot(table, partition, slot, key, hash, false);
+		begin_life(table, partition, slot);
 	}
 	given_up->n += kind->merge(entry_at(table, slot), delta, fresh,
 							   given_up->ids + given_up->n);
@@ -718,21 +743,31 @@ pgv_store_offer(const PgvKind *kind, const void *key, const void *delta)
 		  kind->negligible != NULL && kind->negligible(delta));
 }
 
-/* An entry of a file for which there is no room, or that is there twice. */
+/*
+ * An entry of a file for which there is no room, or that is there twice: a
+ * residual, which every partition had one of.  It was there since the earliest
+ * of them.
+ */
 static void
 restore_into_residual(PgvTable *table, uint32 partition, const void *key,
 					  const void *entry)
 {
+	const PgvKind *kind = table->kind;
 	bool		fresh = false;
 	uint32		residual;
+	TimestampTz since;
 
-	if (table->kind->residual_key == NULL)
+	if (kind->residual_key == NULL)
 		return;
 	residual = residual_for(table, partition, key, &fresh);
 	if (residual == PGV_NONE)
 		residual = any_residual(table, partition);
-	if (residual != PGV_NONE)
-		table->kind->absorb(entry_at(table, residual), entry, fresh);
+	if (residual == PGV_NONE)
+		return;
+	kind->absorb(entry_at(table, residual), entry, fresh);
+	memcpy(&since, (const char *) entry + kind->since_offset, sizeof(since));
+	if (kind->is_residual(key) && since < *since_of(table, residual))
+		*since_of(table, residual) = since;
 }
 
 void
@@ -760,6 +795,8 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 			memcpy(pgv_store_tail(kind, entry_at(table, slot)),
 				   pgv_store_tail(kind, entry), kind->tail_size);
 		link_slot(table, partition, slot, key, hash, residual);
+		table->partitions[partition].latest =
+			Max(table->partitions[partition].latest, *since_of(table, slot));
 		table->headers[slot].usage = (uint8) kind->worth(entry);
 	}
 	else

@@ -28,6 +28,12 @@
  * by absorb, to the residual entry of the same partition whose key
  * residual_key makes; a scan sums the residuals of all partitions.  Without
  * it, what leaves is forgotten (and counted).
+ *
+ * The store writes into every entry since when it is there.  What leaves and
+ * comes back begins again from nothing, with another time: two entries that
+ * follow one another under a key never have the same, whatever the clock does.
+ * A residual keeps its own, whatever is added to it.  The callbacks neither
+ * read nor write it, but for clear.
  */
 typedef struct PgvKind
 {
@@ -35,6 +41,7 @@ typedef struct PgvKind
 	uint32		version;		/* of key and entry, in the statistics file */
 	Size		key_size;		/* compared and hashed bytewise: no padding */
 	Size		entry_size;
+	Size		since_offset;	/* in the entry, of a TimestampTz; see below */
 	Size		tail_size;		/* of a part that few entries use; 0: none */
 	int			(*limit) (void);	/* entries at the most */
 

@@ -516,8 +516,9 @@ pgv_draft_keep(PgvDraft *draft, const char *method, const PgvQueryShape *shape,
 {
 	PgvRewriting *result;
 	char	   *message;
+	char	   *unplanned;
 
-	if (pgv_sandbox_plan(draft->sandbox, shape->query, shape->sql, true, &message) == NIL)
+	if (!pgv_sandbox_plan(draft->sandbox, shape->query, shape->sql, &unplanned, &message))
 	{
 		pgv_draft_fail(draft, message);
 		return false;
@@ -526,7 +527,8 @@ pgv_draft_keep(PgvDraft *draft, const char *method, const PgvQueryShape *shape,
 	result->method = method;
 	result->statement = shape->sql;
 	result->parameters = describe_parameters(draft);
-	result->note = note;
+	result->note = unplanned == NULL ? note :
+		psprintf("%s; checked by parse analysis only: %s", note, unplanned);
 	draft->results = lappend(draft->results, result);
 	return true;
 }

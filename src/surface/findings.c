@@ -43,6 +43,7 @@ static const PgvField fields[] = {
 	FINDING("lock_time", tally.lock_ms, PGV_FLOAT8),
 	FINDING("shared_blks_hit", tally.blocks_hit, PGV_INT64),
 	FINDING("shared_blks_read", tally.blocks_read, PGV_INT64),
+	FINDING("stats_since", stats_since, PGV_TIMESTAMPTZ),
 	FINDING("first_seen", first_seen, PGV_TIMESTAMPTZ),
 	FINDING("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };

@@ -281,7 +281,7 @@ shape_of_fingerprint(uint64 fingerprint, char **reason)
 
 /* Why a statement is not to be drafted at all; NULL: nothing is against it. */
 static char *
-obstacle_of(const PgvSandbox *sandbox, const PgvQueryShape *shape)
+obstacle_of(const PgvQueryShape *shape)
 {
 	char	   *message;
 	List	   *queries;
@@ -289,7 +289,7 @@ obstacle_of(const PgvSandbox *sandbox, const PgvQueryShape *shape)
 	if (shape->query->commandType == CMD_UTILITY || shape->query->commandType == CMD_MERGE)
 		return "it is not a SELECT, INSERT, UPDATE or DELETE";
 	/* it is the drafts that are planned */
-	queries = pgv_sandbox_plan(sandbox, shape->query, shape->sql, false, &message);
+	queries = pgv_sandbox_rewrite(shape->query, shape->sql, &message);
 	if (queries == NIL)
 		return message;
 	if (shape->query->commandType == CMD_SELECT)
@@ -307,7 +307,7 @@ draft_join(PgvRequest *r, const PgvSandbox *sandbox, PgvQueryShape *shape)
 
 	if (parent != NULL)
 		reason = parent->query->commandType != CMD_SELECT ?
-			"the parent is not a SELECT" : obstacle_of(sandbox, parent);
+			"the parent is not a SELECT" : obstacle_of(parent);
 	if (reason == NULL)
 	{
 		keys = pgv_join_keys(shape, parent, r->link);
@@ -350,7 +350,7 @@ derive(const PgvSandbox *sandbox, void *arg)
 	Bitmapset  *keys;
 
 	if (shape != NULL)
-		reason = obstacle_of(sandbox, shape);
+		reason = obstacle_of(shape);
 	if (reason != NULL)
 	{
 		fail(r, reason);
@@ -392,7 +392,7 @@ emit_reason(PgvRows *rows, const char *method, const char *reason)
 }
 
 static void
-emit(PgvRows *rows, const PgvRequest *r, bool planned)
+emit(PgvRows *rows, const PgvRequest *r)
 {
 	ListCell   *lc;
 
@@ -403,9 +403,7 @@ emit(PgvRows *rows, const PgvRequest *r, bool planned)
 		pgv_row_set_text(rows, "method", result->method);
 		pgv_row_set_text(rows, "statement", result->statement);
 		set_parameters(rows, result->parameters);
-		pgv_row_set_text(rows, "note", planned ? result->note :
-						 psprintf("%s; checked by parse analysis only, as it is another role's statement",
-								  result->note));
+		pgv_row_set_text(rows, "note", result->note);
 		pgv_row_emit(rows);
 	}
 	if (r->results == NIL)
@@ -440,7 +438,6 @@ pgv_surface_rewrite(PG_FUNCTION_ARGS)
 {
 	PgvRows		rows;
 	PgvRequest	request = {0};
-	Oid			role;
 
 	pgv_rows_begin(&rows, fcinfo);
 	if (PG_ARGISNULL(0))
@@ -454,8 +451,7 @@ pgv_surface_rewrite(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		request.vary = read_vary(PG_GETARG_ARRAYTYPE_P(2));
 	look_up(&request);
-	role = choose_role(&request);
-	pgv_sandbox_run(role, derive, &request);
-	emit(&rows, &request, OidIsValid(role));
+	pgv_sandbox_run(choose_role(&request), derive, &request);
+	emit(&rows, &request);
 	return (Datum) 0;
 }

@@ -43,6 +43,7 @@ typedef struct PgvResidual
 {
 	struct PgvResidual *next;
 	Oid			dbid;
+	TimestampTz stats_since;	/* of the oldest */
 	PgvRouteCounters counters;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvResidual;
@@ -56,10 +57,12 @@ typedef struct PgvRouteScan
 } PgvRouteScan;
 
 static void
-set_counters(PgvRows *rows, const PgvRouteCounters *c, const uint64 *buckets)
+set_counters(PgvRows *rows, const PgvRouteCounters *c, const uint64 *buckets,
+			 TimestampTz stats_since)
 {
 	double		p95;
 
+	pgv_row_set(rows, "stats_since", TimestampTzGetDatum(stats_since));
 	pgv_row_set_fields(rows, fields, lengthof(fields), c);
 	pgv_row_set(rows, "statements", Int64GetDatum(pgv_distinct_count(&c->statements)));
 	pgv_row_set(rows, "mean_exec_time",
@@ -104,9 +107,11 @@ keep_residual(PgvRouteScan *scan, const PgvRouteKey *key,
 	{
 		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
 		r->dbid = key->dbid;
+		r->stats_since = entry->stats_since;
 		r->next = scan->residuals;
 		scan->residuals = r;
 	}
+	r->stats_since = Min(r->stats_since, entry->stats_since);
 	pgv_routes_add(&r->counters, &entry->counters);
 	pgv_routes_add_buckets(r->buckets, entry);
 }
@@ -136,7 +141,7 @@ show_route(const void *key_data, const void *entry_data, void *arg)
 	pgv_row_set_text(rows, "application_name", entry->application);
 	if (entry->counters.has_text)
 		set_tags(rows, key->route);
-	set_counters(rows, &entry->counters, buckets);
+	set_counters(rows, &entry->counters, buckets, entry->stats_since);
 	pgv_row_emit(rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
@@ -159,7 +164,7 @@ pgv_surface_routes(PG_FUNCTION_ARGS)
 	{
 		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
 		pgv_row_set_text(&scan.rows, "route", "<other>");
-		set_counters(&scan.rows, &r->counters, r->buckets);
+		set_counters(&scan.rows, &r->counters, r->buckets, r->stats_since);
 		pgv_row_emit(&scan.rows);
 	}
 	return (Datum) 0;

@@ -14,10 +14,11 @@
 
 /*
  * Planning can run code: it evaluates constant expressions, and a statement's
- * text or its tables can name functions of whoever executed it.  So it is done
- * in a subtransaction that is read only and is always rolled back, as the role
- * whose statement it is, as a security-restricted operation; or not at all,
- * where no such role is given.
+ * text or its tables can name functions of whoever may create some.  So all is
+ * done in a subtransaction that is read only and is always rolled back, as a
+ * security-restricted operation; analysed as the role whose statement it is,
+ * planned as one without rights, or not at all where no role is given; and no
+ * function runs that is not written in C, and no statement.
  */
 typedef struct PgvSandbox
 {
@@ -44,11 +45,18 @@ extern Query *pgv_sandbox_analyse_fixed(const char *sql, const Oid *types,
 										int ntypes, char **message);
 
 /*
- * Within: rewrite rules and views in an analysed query, which stays as it is,
- * and plan what comes of it, if the sandbox has a role.  Returns the list of
- * queries that were planned; NIL, with the message: it is not valid.
+ * Within: rewrite rules and views in an analysed query, which stays as it is.
+ * NIL, with the message: it is not valid.
  */
-extern List *pgv_sandbox_plan(const PgvSandbox *sandbox, const Query *query,
-							  const char *sql, bool plan, char **message);
+extern List *pgv_sandbox_rewrite(const Query *query, const char *sql,
+								 char **message);
+
+/*
+ * Within: rewrite and plan an analysed query, which stays as it is.  Returns
+ * false, with the message: it is not valid.  If it could not be planned for
+ * other reasons, *unplanned is why, otherwise NULL.
+ */
+extern bool pgv_sandbox_plan(const PgvSandbox *sandbox, const Query *query,
+							 const char *sql, char **unplanned, char **message);
 
 #endif							/* PGV_SANDBOX_H */

@@ -84,9 +84,7 @@ static const PgvField fields[] = {
 	COUNTER("cancels", cancels, PGV_INT64),
 	COUNTER("timeouts", timeouts, PGV_INT64),
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
-	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ),
-	COUNTER("stats_since", first_seen, PGV_TIMESTAMPTZ),
-	COUNTER("minmax_stats_since", first_seen, PGV_TIMESTAMPTZ)
+	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
 
 /* The residual of one database, added up over the partitions. */
@@ -94,6 +92,7 @@ typedef struct PgvResidual
 {
 	struct PgvResidual *next;
 	Oid			dbid;
+	TimestampTz stats_since;	/* of the oldest */
 	PgvStatementCounters counters;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvResidual;
@@ -140,10 +139,13 @@ set_percentiles(PgvRows *rows, const PgvStatementCounters *c, const uint64 *buck
 }
 
 static void
-set_counters(PgvRows *rows, const PgvStatementCounters *c, const uint64 *buckets)
+set_counters(PgvRows *rows, const PgvStatementCounters *c, const uint64 *buckets,
+			 TimestampTz stats_since)
 {
 	char		wal_bytes[32];
 
+	pgv_row_set(rows, "stats_since", TimestampTzGetDatum(stats_since));
+	pgv_row_set(rows, "minmax_stats_since", TimestampTzGetDatum(stats_since));
 	pgv_row_set_fields(rows, fields, lengthof(fields), c);
 	set_moments(rows, "mean_plan_time", "stddev_plan_time", &c->plan, c->plans);
 	set_moments(rows, "mean_exec_time", "stddev_exec_time", &c->exec, c->calls);
@@ -188,9 +190,11 @@ keep_residual(PgvStatementScan *scan, const PgvStatementKey *key,
 	{
 		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
 		r->dbid = key->dbid;
+		r->stats_since = entry->stats_since;
 		r->next = scan->residuals;
 		scan->residuals = r;
 	}
+	r->stats_since = Min(r->stats_since, entry->stats_since);
 	pgv_statements_add(&r->counters, &entry->counters);
 	pgv_statements_add_buckets(r->buckets, entry);
 }
@@ -211,7 +215,7 @@ show_statement(const void *key_data, const void *entry_data, void *arg)
 	old = MemoryContextSwitchTo(scan->row_context);
 	pgv_statements_add_buckets(buckets, entry);
 	set_identity(&scan->rows, key_data, entry);
-	set_counters(&scan->rows, &entry->counters, buckets);
+	set_counters(&scan->rows, &entry->counters, buckets, entry->stats_since);
 	pgv_row_emit(&scan->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
@@ -234,7 +238,7 @@ pgv_surface_statements(PG_FUNCTION_ARGS)
 	{
 		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
 		pgv_row_set_text(&scan.rows, "query", "<evicted>");
-		set_counters(&scan.rows, &r->counters, r->buckets);
+		set_counters(&scan.rows, &r->counters, r->buckets, r->stats_since);
 		pgv_row_emit(&scan.rows);
 	}
 	return (Datum) 0;
@@ -384,7 +388,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1) && PG_ARGISNULL(2))
+	if (want.any_queryid && want.dbid == InvalidOid && want.userid == InvalidOid)
 		pgv_store_set_reset_time(GetCurrentTimestamp());
 	PG_RETURN_INT64((int64) gone);
 }
