@@ -14,8 +14,10 @@ UNITS = \
 	base/sqledit \
 	base/tags \
 	base/worker \
+	store/sane \
 	store/texts \
 	store/store \
+	store/statfile \
 	store/persist \
 	collect/values \
 	collect/variables \

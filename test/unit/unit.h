@@ -101,6 +101,7 @@ extern void pgv_unit_tags_places(void);
 extern void pgv_unit_tags_pairs(void);
 extern void pgv_unit_tags_use(void);
 extern void pgv_unit_tags_random(void);
+extern void pgv_unit_statfile(void);
 
 extern void pgv_unit_bench(void);
 extern void pgv_unit_tags_bench(void);
