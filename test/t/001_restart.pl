@@ -119,49 +119,6 @@ is(ask($sums), $before_sums, 'all sums are kept with another text_memory');
 
 # ----- damaged files ------------------------------------------------------
 
-# CRC-32C, to give a file that was changed on purpose its checksum.
-sub crc32c
-{
-	my ($bytes) = @_;
-	my $crc = 0xFFFFFFFF;
-
-	foreach my $byte (unpack 'C*', $bytes)
-	{
-		$crc ^= $byte;
-		$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
-	}
-	return $crc ^ 0xFFFFFFFF;
-}
-
-# The records of a file: the place of each, its tag and its bytes.
-sub records
-{
-	my ($bytes) = @_;
-	my @records;
-
-	for (my $at = 0; $at < length($bytes);)
-	{
-		my ($marker, $crc, $stamp, $tag, $number, $len) = unpack 'a4 L Q L L L', substr($bytes, $at, 28);
-		push @records, { at => $at, tag => $tag, data => substr($bytes, $at + 32, $len) };
-		$at += 32 + $len;
-	}
-	return @records;
-}
-
-# The same file with other bytes in a record, or another tag, and the right
-# checksums.
-sub with_record
-{
-	my ($bytes, $record, $data, $tag) = @_;
-	my $head = substr($bytes, $record->{at} + 8, 24);
-
-	substr($head, 8, 4) = pack('L', $tag) if defined $tag;
-	substr($head, 20, 4) = pack('L', crc32c($data));
-	substr($bytes, $record->{at}, 32 + length($data)) =
-	  substr($bytes, $record->{at}, 4) . pack('L', crc32c($head)) . $head . $data;
-	return $bytes;
-}
-
 # Start with this in the file's place: the server is up, says one line of it,
 # and counts.
 sub starts_with

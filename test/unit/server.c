@@ -23,7 +23,6 @@
 #include "port/atomics.h"
 #include "port/pg_crc32c.h"
 #include "storage/lwlock.h"
-#include "storage/s_lock.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -170,12 +169,6 @@ LWLockRelease(LWLock *lock)
 {
 }
 
-int
-s_lock(volatile slock_t *lock, const char *file, int line, const char *func)
-{
-	abort();					/* by whom should it be held? */
-}
-
 /* ----- this and that ----- */
 
 TimestampTz
@@ -284,33 +277,14 @@ pg_comp_crc32c_any(pg_crc32c crc, const void *data, size_t len)
 }
 #endif
 
+/*
+ * What the server calls when something cannot be, or waits for somebody; "run"
+ * gives it the names of those functions, whose types differ with versions.
+ */
 void
-ProcessInterrupts(void)
-{
-}
-
-bool
-errstart_cold(int elevel, const char *domain)
-{
-	abort();					/* elog is for what cannot happen */
-}
-
-bool
-errstart(int elevel, const char *domain)
+pgv_unit_cannot_happen(void)
 {
 	abort();
-}
-
-void
-errfinish(const char *filename, int lineno, const char *funcname)
-{
-	abort();
-}
-
-int
-errmsg_internal(const char *fmt,...)
-{
-	return 0;
 }
 
 /* ----- texts ----- */
