@@ -15,8 +15,10 @@ UNITS = \
 	base/tags \
 	base/conditions \
 	base/worker \
+	store/sane \
 	store/texts \
 	store/store \
+	store/statfile \
 	store/persist \
 	collect/values \
 	collect/variables \

@@ -11,6 +11,7 @@
 #include "common/controldata_utils.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 #include "base/settings.h"
 #include "base/worker.h"
@@ -78,14 +79,21 @@ was_shut_down(void)
 					 control->state == DB_SHUTDOWNED_IN_RECOVERY);
 }
 
+static void
+keep(void)
+{
+	TimestampTz start = GetCurrentTimestamp();
+
+	pgv_pending_collect();
+	pgv_persist_write(start);
+}
+
 /* The postmaster ends, after all its children: keep the statistics. */
 static void
 write_at_exit(int code, Datum arg)
 {
-	if (code != 0 || !was_shut_down())
-		return;
-	pgv_pending_collect();
-	pgv_persist_write();
+	if (code == 0 && was_shut_down())
+		keep();
 }
 
 static void
@@ -116,15 +124,8 @@ persist_interval(void)
 	return pgv_persist_interval_s * 1000;
 }
 
-static void
-persist_tick(void)
-{
-	pgv_pending_collect();
-	pgv_persist_write();
-}
-
 static const PgvTick ticks[] = {
-	{"persist", persist_interval, persist_tick},
+	{"persist", persist_interval, keep},
 	{"across sessions", pgv_across_interval, pgv_across_tick},
 };
 
@@ -134,6 +135,9 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	pgv_settings_define();
+	/* pg_upgrade's own statements are nobody's work, and its server no place for it */
+	if (IsBinaryUpgrade)
+		return;
 	pgv_store_set_kinds(kinds, lengthof(kinds));
 	pgv_pending_configure(pending, lengthof(pending));
 	pgv_recent_configure(&pgv_kind_findings);

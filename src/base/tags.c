@@ -1305,6 +1305,50 @@ pgv_tags_json(const PgvTags *tags, bool request_ids, char *buf, int size)
 	return (int) (p - buf);
 }
 
+/* Behind the string that begins at p as put_string() writes it, or NULL. */
+static const char *
+skip_string(const char *p, const char *end)
+{
+	if (p == NULL || p >= end || *p != '"')
+		return NULL;
+	while (++p < end && *p != '"')
+	{
+		if ((uint8) *p < ' ')
+			return NULL;
+		if (*p == '\\' && (++p >= end || (*p != '"' && *p != '\\')))
+			return NULL;
+	}
+	return p < end ? p + 1 : NULL;
+}
+
+/* Behind two bytes, or NULL if they are not there. */
+static const char *
+skip_two(const char *p, const char *end, const char *two)
+{
+	return p != NULL && end - p >= 2 && memcmp(p, two, 2) == 0 ? p + 2 : NULL;
+}
+
+bool
+pgv_tags_is_json(const char *json, int len)
+{
+	const char *p = json;
+	const char *end = json + len;
+
+	if (len < 2 || *p++ != '{')
+		return false;
+	if (*p == '}')
+		return len == 2;
+	for (;;)
+	{
+		p = skip_string(skip_two(skip_string(p, end), end, ": "), end);
+		if (p == NULL || p >= end)
+			return false;
+		if (*p == '}')
+			return p + 1 == end;
+		p = skip_two(p, end, ", ");
+	}
+}
+
 /* ----------
  * Memo
  * ----------

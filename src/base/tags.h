@@ -187,4 +187,10 @@ extern const char *pgv_tags_trace(const PgvTags *tags, int *len);
 extern int	pgv_tags_json(const PgvTags *tags, bool request_ids, char *buf,
 						  int size);
 
+/*
+ * Is it such an object, as far as its form goes: one that every parser of JSON
+ * accepts?  (From a file it may be not.)
+ */
+extern bool pgv_tags_is_json(const char *json, int len);
+
 #endif							/* PGV_TAGS_H */

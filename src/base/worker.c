@@ -7,6 +7,9 @@
  * its latch until the next tick is due.  The list of ticks is set by _PG_init,
  * hence there in every process, also where processes are not forked.
  *
+ * A tick runs in a memory context of its own.  One that raises an error is
+ * logged and rests for a while; the worker and the other ticks go on.
+ *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
@@ -14,14 +17,17 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/worker.h"
 
 #define PGV_WORKER_MAX_SLEEP_MS 10000
 #define PGV_WORKER_MAX_TICKS 8
+#define PGV_WORKER_PAUSE_MS 10000	/* for a tick that failed */
 
 static const PgvTick *ticks = NULL;
 static int	nticks = 0;
@@ -45,9 +51,41 @@ pgv_worker_register(const PgvTick *list, int n)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* Run what is due; returns how long to sleep. */
+/* Run one; returns whether it came to its end. */
+static bool
+run_tick(const PgvTick *tick, MemoryContext context)
+{
+	volatile bool done = false;
+
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		tick->run();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		error_context_stack = NULL;
+		EmitErrorReport();
+		LWLockReleaseAll();
+		AtEOXact_Files(false);
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(context);
+	return done;
+}
+
+/*
+ * Run what is due; returns how long to sleep.  "last" is when each began last,
+ * so that what is kept every so often is never older than that.
+ */
 static long
-run_due(TimestampTz *last)
+run_due(TimestampTz *last, MemoryContext context)
 {
 	long		sleep_ms = PGV_WORKER_MAX_SLEEP_MS;
 
@@ -62,11 +100,12 @@ run_due(TimestampTz *last)
 		left = (long) (interval - (now - last[i]) / 1000);
 		if (left <= 0)
 		{
-			ticks[i].run();
-			last[i] = GetCurrentTimestamp();
-			left = interval;
+			last[i] = now;
+			if (!run_tick(&ticks[i], context))
+				last[i] += Max(0, PGV_WORKER_PAUSE_MS - interval) * INT64CONST(1000);
+			left = (long) (interval - (GetCurrentTimestamp() - last[i]) / 1000);
 		}
-		sleep_ms = Min(sleep_ms, left);
+		sleep_ms = Min(sleep_ms, Max(left, 0));
 	}
 	return sleep_ms;
 }
@@ -75,6 +114,8 @@ void
 pgv_worker_main(Datum arg)
 {
 	TimestampTz last[PGV_WORKER_MAX_TICKS];
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_vitals tick",
+												  ALLOCSET_DEFAULT_SIZES);
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -83,7 +124,7 @@ pgv_worker_main(Datum arg)
 		last[i] = GetCurrentTimestamp();
 	while (!ShutdownRequestPending)
 	{
-		long		sleep_ms = run_due(last);
+		long		sleep_ms = run_due(last, context);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 sleep_ms, pgv_wait_event("PgVitalsWorker"));

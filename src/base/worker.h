@@ -14,7 +14,7 @@ typedef struct PgvTick
 {
 	const char *name;
 	int			(*interval_ms) (void);	/* 0 or less: not at all, for now */
-	void		(*run) (void);	/* may raise: the worker starts again */
+	void		(*run) (void);	/* may raise: it rests for a while */
 } PgvTick;
 
 /*

@@ -172,17 +172,22 @@ static void
 start_hearing(void)
 {
 	MemoryContext old;
+	PgvHearing *fresh;
 
+	/* left by an attempt for which there was no memory */
+	if (context != NULL)
+		MemoryContextDelete(context);
 	context = AllocSetContextCreate(TopMemoryContext, "pg_vitals across sessions",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	h = palloc0(sizeof(PgvHearing));
-	h->changes = palloc0(pgv_across_slots() * sizeof(uint32));
-	h->next_lookup = palloc0(pgv_across_slots() * sizeof(uint64));
-	h->last_end = palloc0(pgv_across_slots() * sizeof(TimestampTz));
+	fresh = palloc0(sizeof(PgvHearing));
+	fresh->changes = palloc0(pgv_across_slots() * sizeof(uint32));
+	fresh->next_lookup = palloc0(pgv_across_slots() * sizeof(uint64));
+	fresh->last_end = palloc0(pgv_across_slots() * sizeof(TimestampTz));
 	MemoryContextSwitchTo(old);
-	h->since = GetCurrentTimestamp();
-	h->generation = pgv_store_generation();
+	fresh->since = GetCurrentTimestamp();
+	fresh->generation = pgv_store_generation();
+	h = fresh;
 }
 
 static void

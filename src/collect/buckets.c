@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "collect/buckets.h"
+#include "store/sane.h"
 
 static void
 add_to_tail(PgvBuckets *into, PgvBucketsTail *tail, uint16 bucket, uint64 count)
@@ -91,24 +92,47 @@ pgv_buckets_clear_tail(const PgvBuckets *buckets, PgvBucketsTail *tail)
 			   (buckets->high - buckets->low + 1) * sizeof(uint64));
 }
 
-bool
-pgv_buckets_valid(const PgvBuckets *buckets, const PgvBucketsTail *tail)
+/* So many less are left; false if it is more than that. */
+static inline bool
+spend(int64 *left, uint64 count)
 {
-	if (buckets->n > PGV_OWN_BUCKETS || (buckets->has_tail && buckets->n > 0))
+	if (count > (uint64) *left)
+		return false;
+	*left -= (int64) count;
+	return true;
+}
+
+static bool
+pairs_valid(const PgvBuckets *buckets, int64 left)
+{
+	if (buckets->n > PGV_OWN_BUCKETS)
 		return false;
 	for (int i = 0; i < buckets->n; i++)
 	{
-		if (buckets->bucket[i] >= PGV_HISTOGRAM_BUCKETS)
+		if (buckets->bucket[i] >= PGV_HISTOGRAM_BUCKETS ||
+			!spend(&left, buckets->count[i]))
 			return false;
 	}
+	return true;
+}
+
+bool
+pgv_buckets_valid(const PgvBuckets *buckets, const PgvBucketsTail *tail,
+				  int64 durations)
+{
+	if (durations < 0 || !pgv_sane_bool(&buckets->has_tail))
+		return false;
 	if (!buckets->has_tail)
-		return true;
-	if (buckets->low > buckets->high || buckets->high >= PGV_HISTOGRAM_BUCKETS)
+		return pairs_valid(buckets, durations);
+	if (buckets->n > 0 || buckets->low > buckets->high ||
+		buckets->high >= PGV_HISTOGRAM_BUCKETS)
 		return false;
 	/* nothing outside the range: it would outlive the entry */
 	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
 	{
-		if ((i < buckets->low || i > buckets->high) && tail->count[i] != 0)
+		bool		inside = i >= buckets->low && i <= buckets->high;
+
+		if (inside ? !spend(&durations, tail->count[i]) : tail->count[i] != 0)
 			return false;
 	}
 	return true;

@@ -52,8 +52,11 @@ extern void pgv_buckets_sum(uint64 *counts, const PgvBuckets *from,
 extern void pgv_buckets_clear_tail(const PgvBuckets *buckets,
 								   PgvBucketsTail *tail);
 
-/* Is it one that can be added to and cleared?  (From a file it may be not.) */
+/*
+ * Is it one that can be added to and cleared, with no more in it than so many
+ * durations?  (From a file it may be not.)
+ */
 extern bool pgv_buckets_valid(const PgvBuckets *buckets,
-							  const PgvBucketsTail *tail);
+							  const PgvBucketsTail *tail, int64 durations);
 
 #endif							/* PGV_BUCKETS_H */

@@ -25,9 +25,12 @@
 #include "utils/guc.h"
 
 #include "base/settings.h"
+#include "base/tags.h"
 #include "collect/findings.h"
+#include "collect/links.h"
 #include "collect/routes.h"
 #include "collect/tagging.h"
+#include "store/sane.h"
 #include "store/texts.h"
 
 #define PGV_MANTISSA UINT64CONST(0x000FFFFFFFFFFFFF)
@@ -263,14 +266,47 @@ findings_clear(void *entry)
 }
 
 static bool
-findings_valid(const void *key, const void *data)
+tally_valid(const PgvTally *t)
+{
+	return pgv_sane_count(t->repeats) && pgv_sane_count(t->rows) &&
+		pgv_sane_count(t->blocks_hit) && pgv_sane_count(t->blocks_read) &&
+		pgv_sane_time(t->exec_ms) && pgv_sane_time(t->plan_ms) &&
+		pgv_sane_time(t->wait_ms) && pgv_sane_time(t->lock_ms) &&
+		pgv_sane_time(t->min_wait_ms);
+}
+
+static bool
+evidence_valid(const PgvFinding *f)
+{
+	return pgv_sane_count(f->parent_rows) && pgv_sane_count(f->rows_touched) &&
+		f->order >= PGV_ORDER_NONE && f->order <= PGV_ORDER_MIXED &&
+		f->lineage >= PGV_LINK_UNKNOWN && f->lineage <= PGV_LINK_SHARED &&
+		pgv_sane_count(f->in_transaction) && f->connections >= 0;
+}
+
+static bool
+findings_valid(const void *key_data, const void *data)
+{
+	const PgvFindingKey *key = key_data;
+	const PgvFinding *f = data;
+
+	return key->kind < PGV_FINDING_KINDS && f->fingerprint == key->fingerprint &&
+		f->parent_fingerprint == key->parent_fingerprint &&
+		f->confidence >= PGV_SUSPECTED && f->confidence <= PGV_PROVEN &&
+		pgv_sane_count(f->bursts) && pgv_sane_count(f->max_repeats) &&
+		pgv_sane_count(f->distinct) && tally_valid(&f->tally) &&
+		evidence_valid(f) && pgv_sane_instant(f->first_seen) &&
+		pgv_sane_instant(f->last_seen) && pgv_sane_name(f->application);
+}
+
+/* Tags are shown as jsonb. */
+static bool
+findings_fits(const void *data, uint64 id, const char *text, int len, int encoding)
 {
 	const PgvFinding *entry = data;
 
-	return entry->tally.repeats >= 0 && entry->bursts >= 0 &&
-		((const PgvFindingKey *) key)->kind < PGV_FINDING_KINDS &&
-		entry->confidence >= PGV_SUSPECTED && entry->confidence <= PGV_PROVEN &&
-		memchr(entry->application, '\0', NAMEDATALEN) != NULL;
+	return !(entry->texts & PGV_FINDING_TAGS) || entry->tags != id ||
+		(encoding == PG_UTF8 && pgv_tags_is_json(text, len));
 }
 
 const PgvKind pgv_kind_findings = {
@@ -287,6 +323,7 @@ const PgvKind pgv_kind_findings = {
 	.worth = findings_worth,
 	.clear = findings_clear,
 	.valid = findings_valid,
+	.fits = findings_fits,
 };
 
 /*

@@ -25,11 +25,14 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "utils/guc.h"
 
 #include "base/settings.h"
+#include "base/tags.h"
 #include "collect/routes.h"
 #include "collect/tagging.h"
+#include "store/sane.h"
 #include "store/texts.h"
 
 #define PGV_NEGLIGIBLE_MS 10.0	/* that so few calls may have taken */
@@ -205,16 +208,39 @@ routes_uses_tail(const void *entry)
 }
 
 static bool
-routes_valid(const void *key, const void *data)
+counters_valid(const PgvRouteCounters *c)
 {
+	return pgv_sane_bool(&c->has_text) && pgv_sane_count(c->calls) &&
+		pgv_sane_count(c->failures) && pgv_sane_count(c->rows) &&
+		pgv_sane_count(c->bursts) && pgv_sane_time(c->total_ms) &&
+		pgv_sane_time(c->min_ms) && pgv_sane_time(c->max_ms) &&
+		pgv_sane_instant(c->first_seen) && pgv_sane_instant(c->last_seen) &&
+		pgv_distinct_valid(&c->statements);
+}
+
+static bool
+routes_valid(const void *key_data, const void *data)
+{
+	const PgvRouteKey *key = key_data;
 	const PgvRouteEntry *entry = data;
 	const PgvRouteCounters *c = &entry->counters;
 
-	return c->calls >= 0 && c->failures >= 0 && c->bursts >= 0 &&
-		!isnan(c->total_ms) && !isnan(c->min_ms) && !isnan(c->max_ms) &&
-		pgv_distinct_valid(&c->statements) &&
-		pgv_buckets_valid(&entry->buckets, tail_of(entry)) &&
-		memchr(entry->application, '\0', NAMEDATALEN) != NULL;
+	if (!counters_valid(c) || !pgv_sane_name(entry->application))
+		return false;
+	if (pgv_routes_is_residual(key) &&
+		(key->userid != InvalidOid || key->application != 0 || c->has_text))
+		return false;
+	return pgv_buckets_valid(&entry->buckets, tail_of(entry), c->calls);
+}
+
+/* Its name, or nothing, a newline, and its tags: a view shows them as jsonb. */
+static bool
+routes_fits(const void *entry, uint64 id, const char *text, int len, int encoding)
+{
+	const char *newline = memchr(text, '\n', len);
+
+	return encoding == PG_UTF8 && newline != NULL &&
+		pgv_tags_is_json(newline + 1, (int) (text + len - (newline + 1)));
 }
 
 const PgvKind pgv_kind_routes = {
@@ -237,6 +263,7 @@ const PgvKind pgv_kind_routes = {
 	.clear = routes_clear,
 	.uses_tail = routes_uses_tail,
 	.valid = routes_valid,
+	.fits = routes_fits,
 };
 
 PgvPendingPart pgv_pending_routes = {

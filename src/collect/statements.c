@@ -24,6 +24,7 @@
 
 #include "base/settings.h"
 #include "collect/statements.h"
+#include "store/sane.h"
 #include "store/texts.h"
 
 #define PGV_NEGLIGIBLE_MS 10.0	/* that one execution may have taken */
@@ -278,15 +279,50 @@ any_resources(const PgvStatementCounters *c)
 }
 
 static bool
-statements_valid(const void *key, const void *data)
+timing_valid(const PgvTiming *t)
 {
-	const PgvStatementEntry *entry = data;
+	return pgv_sane_time(t->total) && pgv_sane_time(t->min) &&
+		pgv_sane_time(t->max) && pgv_sane_time(t->mean) &&
+		fabs(t->sum_var) <= PGV_SANE_SQUARE;
+}
 
-	return entry->counters.calls >= 0 && entry->counters.plans >= 0 &&
-		((const PgvStatementKey *) key)->toplevel <= 1 &&
-		pgv_buckets_valid(&entry->buckets, tail_of(entry)) &&
-		!isnan(entry->counters.exec.total) && !isnan(entry->counters.plan.total) &&
-		(entry->counters.resources || !any_resources(&entry->counters));
+static bool
+resources_valid(const PgvStatementCounters *c)
+{
+	return pgv_sane_counts(c->blocks, PGV_NBLOCKS) &&
+		pgv_sane_times(c->block_ms, PGV_NBLOCKTIMES) &&
+		pgv_sane_count(c->wal_records) && pgv_sane_count(c->wal_fpi) &&
+		pgv_sane_count((int64) c->wal_bytes) && pgv_sane_count(c->wal_buffers_full) &&
+		pgv_sane_counts(c->jit_count, PGV_NJIT) && pgv_sane_times(c->jit_ms, PGV_NJIT) &&
+		pgv_sane_count(c->workers_to_launch) && pgv_sane_count(c->workers_launched) &&
+		pgv_sane_count(c->generic_plans) && pgv_sane_count(c->custom_plans);
+}
+
+static bool
+counters_valid(const PgvStatementCounters *c)
+{
+	return pgv_sane_bool(&c->has_text) && pgv_sane_bool(&c->resources) &&
+		pgv_sane_count(c->plans) && pgv_sane_count(c->calls) &&
+		pgv_sane_count(c->rows) && pgv_sane_count(c->failures) &&
+		pgv_sane_count(c->cancels) && pgv_sane_count(c->timeouts) &&
+		timing_valid(&c->plan) && timing_valid(&c->exec) &&
+		pgv_sane_instant(c->first_seen) && pgv_sane_instant(c->last_seen) &&
+		(c->resources ? resources_valid(c) : !any_resources(c));
+}
+
+static bool
+statements_valid(const void *key_data, const void *data)
+{
+	const PgvStatementKey *key = key_data;
+	const PgvStatementEntry *entry = data;
+	const PgvStatementCounters *c = &entry->counters;
+
+	if (key->toplevel > 1 || !counters_valid(c))
+		return false;
+	if (pgv_statements_is_residual(key) &&
+		(key->userid != InvalidOid || key->toplevel != 0 || c->has_text))
+		return false;
+	return pgv_buckets_valid(&entry->buckets, tail_of(entry), c->calls);
 }
 
 const PgvKind pgv_kind_statements = {

@@ -91,6 +91,6 @@ COMMENT ON COLUMN info.executions IS
 COMMENT ON COLUMN info.memory_bytes IS
 'shared memory reserved by pg_vitals, in bytes';
 COMMENT ON COLUMN info.last_persisted IS
-'when the statistics were last written to disk; NULL if not since the server started';
+'what had ended by this time is on disk; NULL if nothing was written since the server started';
 
 GRANT SELECT ON info TO PUBLIC;

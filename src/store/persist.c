@@ -1,18 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * persist.c
- *	  The statistics file.
+ *	  The statistics file: writing, reading.
  *
- *	 magic | format | kind 'K' name version sizes | 'E' key entry | 'F' key entry tail ..
- *	       | 'K' .. | 'T' id encoding len bytes | 'T' .. | 'Z' | crc32c
- *
- * A checksum over all that stands before it closes the file; it is verified
- * before anything is believed.  Numbers are in the machine's own order and
- * sizes: a statistics file does not travel, and one that does is recognised
- * by its magic or its sizes and left out.
+ *	 first | entries of all kinds | texts they refer to | last		(see statfile.c)
  *
  * Writing goes through a temporary file in the same directory, synced and
- * renamed into place, so that a crash leaves the old file or the new one.
+ * renamed into place, so that a crash leaves the old file or the new one.  No
+ * lock is held while bytes are written: a partition of the store, or a text,
+ * is copied under its lock, and then written.  When it fails, on a full disk
+ * for instance, the old file stays, one line tells of the first failure in a
+ * row, and one of its end.
+ *
+ * Reading takes what is sound.  Of a record that is damaged only that record
+ * is lost; of an entry whose text is, the text.  An entry is taken if its kind
+ * finds that all that is done with entries can be done with it.  So a second,
+ * older file to fall back on would gain nothing: it is not kept.
+ *
+ * Whose statistics are they?  The file belongs to its data directory, wherever
+ * that is moved, copied or restored to, and can be put into another by hand,
+ * say after pg_upgrade.  One case is different: a standby made from a base
+ * backup is another server, and what the primary did is not its work.  On the
+ * first start of such a one both backup_label and standby.signal are there.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,80 +30,59 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "mb/pg_wchar.h"
 #include "port/atomics.h"
-#include "port/pg_crc32c.h"
 #include "storage/fd.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "store/persist.h"
+#include "store/statfile.h"
 #include "store/store.h"
 #include "store/texts.h"
 
 #define PGV_PERSIST_TMP PGV_PERSIST_FILE ".tmp"
-#define PGV_MAGIC UINT64CONST(0x31534C4154495650)	/* "PVITALS1" */
-#define PGV_FORMAT 1
 
 typedef struct PgvSharedPersist
 {
 	pg_atomic_uint64 last;		/* a TimestampTz */
+	pg_atomic_uint32 failing;	/* did the last attempt to write fail? */
 } PgvSharedPersist;
-
-/* Head of the file. */
-typedef struct PgvFileHead
-{
-	uint64		magic;
-	uint32		format;
-	uint32		zero;
-	uint64		place;			/* see this_place */
-	TimestampTz reset_time;
-} PgvFileHead;
-
-/* Head of a kind's entries. */
-typedef struct PgvFileKind
-{
-	char		name[NAMEDATALEN];
-	uint32		version;
-	uint32		key_size;
-	uint32		entry_size;
-	uint32		tail_size;
-	uint32		zero;
-} PgvFileKind;
-
-typedef struct PgvFileText
-{
-	uint64		id;
-	int32		encoding;
-	int32		len;
-} PgvFileText;
 
 /* A file being written. */
 typedef struct PgvWriter
 {
 	FILE	   *file;
-	pg_crc32c	crc;
-	bool		failed;
+	int			error;			/* errno of the first failure; 0: none */
+	uint64		stamp;
+	uint32		number;			/* of the next record */
 	const PgvKind *kind;
+	uint32		tag;			/* of the kind */
 	uint64	   *ids;			/* of texts to write */
 	Size		nids;
 	Size		max_ids;
 } PgvWriter;
 
-/* A file being read, whole in memory. */
-typedef struct PgvReader
+/* Where a text is in a file that is being read. */
+typedef struct PgvFoundText
 {
-	const char *data;
-	Size		len;
-	Size		at;
-	const char **texts;			/* places of texts, sorted by id */
+	uint64		id;
+	const char *text;
+	int			len;
+	int			encoding;
+} PgvFoundText;
+
+/* A file being read, whole in memory. */
+typedef struct PgvRestore
+{
+	PgvFileReader file;
+	PgvFoundText *texts;		/* sorted by id */
 	Size		ntexts;
-	uint64		entries;
-	uint64		left_out;
-	TimestampTz reset_time;
-	bool		foreign;		/* it came with a copy of a data directory */
-} PgvReader;
+	Size		max_texts;
+	PgvRestored *done;
+} PgvRestore;
 
 static PgvSharedPersist *shared = NULL;
 
@@ -110,8 +98,10 @@ pgv_persist_shmem_init(void)
 	bool		found;
 
 	shared = ShmemInitStruct("pg_vitals persist", sizeof(PgvSharedPersist), &found);
-	if (!found)
-		pg_atomic_init_u64(&shared->last, 0);
+	if (found)
+		return;
+	pg_atomic_init_u64(&shared->last, 0);
+	pg_atomic_init_u32(&shared->failing, 0);
 }
 
 TimestampTz
@@ -120,16 +110,11 @@ pgv_persist_last(void)
 	return (TimestampTz) pg_atomic_read_u64(&shared->last);
 }
 
-/*
- * What tells this data directory from a copy of it: a standby made from a
- * backup is another server, and what the primary did is not its work.
- */
-static uint64
-this_place(void)
+static uint32
+tag_of(const PgvKind *kind)
 {
-	struct stat st;
-
-	return stat("PG_VERSION", &st) == 0 ? (uint64) st.st_ino : 0;
+	return pgv_statfile_tag(kind->name, kind->version, kind->key_size,
+							kind->entry_size, kind->tail_size);
 }
 
 /* ----- writing ----- */
@@ -137,17 +122,32 @@ this_place(void)
 static void
 put(PgvWriter *w, const void *data, Size len)
 {
-	if (w->failed)
+	if (w->error != 0 || len == 0)
 		return;
-	COMP_CRC32C(w->crc, data, len);
+	errno = 0;
 	if (fwrite(data, 1, len, w->file) != len)
-		w->failed = true;
+		w->error = errno != 0 ? errno : ENOSPC;
 }
 
 static void
-put_tag(PgvWriter *w, char tag)
+put_record(PgvWriter *w, uint32 tag, const PgvFilePart *parts, int nparts)
 {
-	put(w, &tag, 1);
+	PgvRecordHead head;
+
+	pgv_statfile_seal(&head, w->stamp, w->number++, tag, parts, nparts);
+	put(w, &head, sizeof(head));
+	for (int i = 0; i < nparts; i++)
+		put(w, parts[i].data, parts[i].len);
+}
+
+static void
+put_summary(PgvWriter *w, uint32 tag)
+{
+	PgvFileSummary summary;
+	PgvFilePart part = {&summary, sizeof(summary)};
+
+	pgv_statfile_summary(&summary, pgv_store_reset_time());
+	put_record(w, tag, &part, 1);
 }
 
 static void
@@ -167,32 +167,18 @@ static bool
 put_entry(const void *key, const void *entry, void *arg)
 {
 	PgvWriter  *w = arg;
-	bool		tail = w->kind->uses_tail != NULL && w->kind->uses_tail(entry);
+	const PgvKind *kind = w->kind;
+	bool		tail = kind->uses_tail != NULL && kind->uses_tail(entry);
+	PgvFilePart parts[3] = {{key, kind->key_size}, {entry, kind->entry_size}};
 
-	put_tag(w, tail ? 'F' : 'E');
-	put(w, key, w->kind->key_size);
-	put(w, entry, w->kind->entry_size);
 	if (tail)
-		put(w, pgv_store_tail(w->kind, entry), w->kind->tail_size);
+	{
+		parts[2].data = pgv_store_tail(kind, entry);
+		parts[2].len = kind->tail_size;
+	}
+	put_record(w, w->tag, parts, tail ? 3 : 2);
 	remember_texts(w, key, entry);
-	return !w->failed;
-}
-
-static void
-put_kind(PgvWriter *w, const PgvKind *kind)
-{
-	PgvFileKind head;
-
-	memset(&head, 0, sizeof(head));
-	strlcpy(head.name, kind->name, sizeof(head.name));
-	head.version = kind->version;
-	head.key_size = (uint32) kind->key_size;
-	head.entry_size = (uint32) kind->entry_size;
-	head.tail_size = (uint32) kind->tail_size;
-	put_tag(w, 'K');
-	put(w, &head, sizeof(head));
-	w->kind = kind;
-	pgv_store_scan(kind, put_entry, w);
+	return w->error == 0;
 }
 
 static int
@@ -205,31 +191,22 @@ compare_ids(const void *a, const void *b)
 }
 
 static void
-put_texts(PgvWriter *w)
+put_text(PgvWriter *w, uint64 id)
 {
-	if (w->nids > 0)
-		qsort(w->ids, w->nids, sizeof(uint64), compare_ids);
-	for (Size i = 0; i < w->nids && !w->failed; i++)
-	{
-		PgvFileText head;
-		char	   *text;
-		int			len;
-		int			encoding;
+	int			len;
+	int			encoding;
+	char	   *text = pgv_texts_copy_raw(id, &len, &encoding);
+	PgvFileText head;
+	PgvFilePart parts[2] = {{&head, sizeof(head)}};
 
-		if (i > 0 && w->ids[i] == w->ids[i - 1])
-			continue;
-		text = pgv_texts_copy_raw(w->ids[i], &len, &encoding);
-		if (text == NULL)
-			continue;			/* evicted meanwhile */
-		memset(&head, 0, sizeof(head));
-		head.id = w->ids[i];
-		head.encoding = encoding;
-		head.len = len;
-		put_tag(w, 'T');
-		put(w, &head, sizeof(head));
-		put(w, text, len);
-		pfree(text);
-	}
+	if (text == NULL)
+		return;					/* evicted meanwhile */
+	head.id = id;
+	head.encoding = encoding;
+	parts[1].data = text;
+	parts[1].len = len;
+	put_record(w, PGV_TAG_TEXT, parts, 2);
+	pfree(text);
 }
 
 static void
@@ -237,77 +214,117 @@ put_all(PgvWriter *w)
 {
 	const PgvKind *const *kinds;
 	int			n = pgv_store_kinds(&kinds);
-	PgvFileHead head = {PGV_MAGIC, PGV_FORMAT, 0, this_place(), pgv_store_reset_time()};
 
-	INIT_CRC32C(w->crc);
-	put(w, &head, sizeof(head));
+	put_summary(w, PGV_TAG_FIRST);
 	for (int i = 0; i < n; i++)
-		put_kind(w, kinds[i]);
-	put_texts(w);
-	put_tag(w, 'Z');
-	FIN_CRC32C(w->crc);
-	if (!w->failed && fwrite(&w->crc, 1, sizeof(w->crc), w->file) != sizeof(w->crc))
-		w->failed = true;
+	{
+		w->kind = kinds[i];
+		w->tag = tag_of(kinds[i]);
+		pgv_store_scan(kinds[i], put_entry, w);
+	}
+	if (w->nids > 0)
+		qsort(w->ids, w->nids, sizeof(uint64), compare_ids);
+	for (Size i = 0; i < w->nids && w->error == 0; i++)
+	{
+		if (i == 0 || w->ids[i] != w->ids[i - 1])
+			put_text(w, w->ids[i]);
+	}
+	put_summary(w, PGV_TAG_LAST);
 }
 
-bool
-pgv_persist_write(void)
+int
+pgv_persist_put(FILE *file)
 {
 	PgvWriter	w;
 	MemoryContext context;
 	MemoryContext old;
 
 	memset(&w, 0, sizeof(w));
-	w.file = AllocateFile(PGV_PERSIST_TMP, PG_BINARY_W);
-	if (w.file == NULL)
-		w.failed = true;
-	else
+	w.file = file;
+	if (!pg_strong_random(&w.stamp, sizeof(w.stamp)))
+		w.stamp = (uint64) GetCurrentTimestamp();
+	context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals persist",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	put_all(&w);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return w.error;
+}
+
+/* Write the temporary file; returns 0, or an errno. */
+static int
+write_tmp(void)
+{
+	FILE	   *file = AllocateFile(PGV_PERSIST_TMP, PG_BINARY_W);
+	int			error;
+
+	if (file == NULL)
+		return errno;
+	error = pgv_persist_put(file);
+	/* what stood in the buffer may have failed only now */
+	if (FreeFile(file) != 0 && error == 0)
+		error = errno;
+	return error;
+}
+
+/* Write it and put it into place; the first failure in a row is logged. */
+static bool
+write_file(bool was_failing)
+{
+	int			error = write_tmp();
+
+	if (error != 0 && !was_failing)
 	{
-		context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals persist",
-										ALLOCSET_DEFAULT_SIZES);
-		old = MemoryContextSwitchTo(context);
-		put_all(&w);
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(context);
-		if (FreeFile(w.file) != 0)
-			w.failed = true;
-	}
-	if (w.failed)
+		errno = error;
 		ereport(LOG,
 				(errcode_for_file_access(),
 				 errmsg("could not write statistics file \"%s\": %m",
 						PGV_PERSIST_TMP)));
+	}
 	/* durable_rename syncs the file before, and its directory after */
-	if (w.failed || durable_rename(PGV_PERSIST_TMP, PGV_PERSIST_FILE, LOG) != 0)
+	return error == 0 &&
+		durable_rename(PGV_PERSIST_TMP, PGV_PERSIST_FILE,
+					   was_failing ? DEBUG1 : LOG) == 0;
+}
+
+bool
+pgv_persist_write(TimestampTz collected)
+{
+	bool		was_failing = pg_atomic_read_u32(&shared->failing) != 0;
+
+	if (!write_file(was_failing))
 	{
 		unlink(PGV_PERSIST_TMP);
+		pg_atomic_write_u32(&shared->failing, 1);
 		return false;
 	}
-	pg_atomic_write_u64(&shared->last, (uint64) GetCurrentTimestamp());
+	if (was_failing)
+		ereport(LOG,
+				(errmsg("statistics file \"%s\" could be written again",
+						PGV_PERSIST_FILE)));
+	pg_atomic_write_u32(&shared->failing, 0);
+	pg_atomic_write_u64(&shared->last, (uint64) collected);
 	return true;
 }
 
 /* ----- reading ----- */
 
-/* The next so many bytes, or NULL if the file ends before. */
-static const char *
-get(PgvReader *r, Size len)
-{
-	const char *p = r->data + r->at;
-
-	if (len > r->len - r->at)
-		return NULL;
-	r->at += len;
-	return p;
-}
-
 static char *
 read_file(Size *len)
 {
-	FILE	   *file = AllocateFile(PGV_PERSIST_FILE, PG_BINARY_R);
-	char	   *data = NULL;
-	long		size;
+	FILE	   *file = NULL;
+	char	   *data;
+	struct stat st;
 
+	if (stat(PGV_PERSIST_FILE, &st) == 0)
+	{
+		/* to open something else may take forever, and to read it, all memory */
+		if (S_ISREG(st.st_mode))
+			file = AllocateFile(PGV_PERSIST_FILE, PG_BINARY_R);
+		else
+			errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	}
 	if (file == NULL)
 	{
 		if (errno != ENOENT)
@@ -317,18 +334,9 @@ read_file(Size *len)
 							PGV_PERSIST_FILE)));
 		return NULL;
 	}
-	if (fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0 &&
-		fseek(file, 0, SEEK_SET) == 0)
-	{
-		data = palloc_extended(size + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-		if (data != NULL && fread(data, 1, size, file) != (size_t) size)
-		{
-			pfree(data);
-			data = NULL;
-		}
-		*len = size;
-	}
-	if (data == NULL)
+	data = palloc_extended(st.st_size + 1, MCXT_ALLOC_HUGE);
+	*len = fread(data, 1, st.st_size, file);
+	if (ferror(file))
 		ereport(LOG,
 				(errcode_for_file_access(),
 				 errmsg("could not read statistics file \"%s\": %m",
@@ -337,43 +345,15 @@ read_file(Size *len)
 	return data;
 }
 
-/* Is the file whole, and ours?  Takes its checksum off the end. */
-static bool
-is_sound(PgvReader *r)
-{
-	pg_crc32c	crc;
-	pg_crc32c	stored;
-	PgvFileHead head;
-
-	if (r->len < sizeof(head) + 1 + sizeof(stored))
-		return false;
-	r->len -= sizeof(stored);
-	memcpy(&stored, r->data + r->len, sizeof(stored));
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, r->data, r->len);
-	FIN_CRC32C(crc);
-	memcpy(&head, get(r, sizeof(head)), sizeof(head));
-	if (!EQ_CRC32C(crc, stored) || head.magic != PGV_MAGIC ||
-		head.format != PGV_FORMAT)
-		return false;
-	r->foreign = head.place != this_place();
-	r->reset_time = head.reset_time;
-	return true;
-}
-
 static const PgvKind *
-kind_named(const PgvFileKind *head)
+kind_tagged(uint32 tag)
 {
 	const PgvKind *const *kinds;
 	int			n = pgv_store_kinds(&kinds);
 
 	for (int i = 0; i < n; i++)
 	{
-		if (strncmp(kinds[i]->name, head->name, NAMEDATALEN) == 0 &&
-			kinds[i]->version == head->version &&
-			kinds[i]->key_size == head->key_size &&
-			kinds[i]->entry_size == head->entry_size &&
-			kinds[i]->tail_size == head->tail_size)
+		if (tag_of(kinds[i]) == tag)
 			return kinds[i];
 	}
 	return NULL;
@@ -382,185 +362,240 @@ kind_named(const PgvFileKind *head)
 static int
 compare_texts(const void *a, const void *b)
 {
-	PgvFileText x;
-	PgvFileText y;
-
-	memcpy(&x, *(const char *const *) a, sizeof(x));
-	memcpy(&y, *(const char *const *) b, sizeof(y));
-	return x.id < y.id ? -1 : x.id > y.id ? 1 : 0;
+	return compare_ids(&((const PgvFoundText *) a)->id,
+					   &((const PgvFoundText *) b)->id);
 }
 
-static void
-add_text(PgvReader *r, const char *place)
+/* Remember where a text is; false if it is none. */
+static bool
+find_text(PgvRestore *r, const PgvFileRecord *record)
 {
-	Size		n = r->ntexts++;
+	PgvFileText head;
+	PgvFoundText *found;
 
-	if (r->texts == NULL)
-		r->texts = palloc(1024 * sizeof(char *));
-	else if (n >= 1024 && (n & (n - 1)) == 0)
-		r->texts = repalloc_huge(r->texts, n * 2 * sizeof(char *));
-	r->texts[n] = place;
+	if (record->len < sizeof(head))
+		return false;
+	memcpy(&head, record->data, sizeof(head));
+	if (head.encoding < 0 || head.encoding > _PG_LAST_ENCODING_ ||
+		!PG_VALID_BE_ENCODING((int) head.encoding) ||
+		record->len - sizeof(head) > MaxAllocSize ||
+		memchr(record->data + sizeof(head), '\0', record->len - sizeof(head)) != NULL)
+		return false;
+	if (r->ntexts == r->max_texts)
+	{
+		r->max_texts = Max(1024, r->max_texts * 2);
+		r->texts = r->texts == NULL ?
+			palloc_extended(r->max_texts * sizeof(PgvFoundText), MCXT_ALLOC_HUGE) :
+			repalloc_huge(r->texts, r->max_texts * sizeof(PgvFoundText));
+	}
+	found = &r->texts[r->ntexts++];
+	found->id = head.id;
+	found->text = record->data + sizeof(head);
+	found->len = (int) (record->len - sizeof(head));
+	found->encoding = (int) head.encoding;
+	return true;
+}
+
+/* The text that the entry knows by the id, if it is there and can be that. */
+static const PgvFoundText *
+text_for(const PgvRestore *r, const PgvKind *kind, const void *entry, uint64 id)
+{
+	PgvFoundText probe = {id};
+	const PgvFoundText *found = NULL;
+
+	if (r->ntexts > 0)
+		found = bsearch(&probe, r->texts, r->ntexts, sizeof(probe), compare_texts);
+	if (found != NULL && kind->fits != NULL &&
+		!kind->fits(entry, id, found->text, found->len, found->encoding))
+		return NULL;
+	return found;
 }
 
 /* Take the references to an entry's texts; it loses those that are not there. */
 static void
-restore_texts(PgvReader *r, const PgvKind *kind, const void *key, void *entry)
+restore_texts(PgvRestore *r, const PgvKind *kind, const void *key, void *entry)
 {
 	uint64		ids[PGV_MAX_ENTRY_TEXTS];
 	int			n = kind->texts(key, entry, ids);
 
 	for (int i = 0; i < n; i++)
 	{
-		PgvFileText probe = {ids[i], 0, 0};
-		const char *probe_place = (const char *) &probe;
-		const char **found = NULL;
+		const PgvFoundText *t = text_for(r, kind, entry, ids[i]);
 
-		if (r->ntexts > 0)
-			found = bsearch(&probe_place, r->texts, r->ntexts,
-							sizeof(char *), compare_texts);
-		if (found != NULL)
-			memcpy(&probe, *found, sizeof(probe));
-		if (!pgv_texts_reference(ids[i]) &&
-			(found == NULL || !pgv_texts_intern(ids[i], *found + sizeof(probe), probe.len,
-							  probe.encoding)))
+		if (t == NULL || (!pgv_texts_reference(t->id) &&
+						  !pgv_texts_intern(t->id, t->text, t->len, t->encoding)))
 			kind->lose_text(entry, ids[i]);
 	}
 }
 
-static void
-restore_entry(PgvReader *r, const PgvKind *kind, const char *place, bool tail)
+static bool
+restore_entry(PgvRestore *r, const PgvKind *kind, const PgvFileRecord *record)
 {
-	char		key[PGV_MAX_KEY_SIZE];
-	char	   *entry = palloc0(MAXALIGN(kind->entry_size) + kind->tail_size);
+	Size		plain = kind->key_size + kind->entry_size;
+	bool		tail = kind->tail_size > 0 && record->len == plain + kind->tail_size;
+	uint64		key[PGV_MAX_KEY_SIZE / sizeof(uint64)];
+	char	   *entry;
+	bool		valid;
 
-	memcpy(key, place, kind->key_size);
-	memcpy(entry, place + kind->key_size, kind->entry_size);
+	if (record->len != plain && !tail)
+		return false;
+	entry = palloc0(MAXALIGN(kind->entry_size) + kind->tail_size);
+	memcpy(key, record->data, kind->key_size);
+	memcpy(entry, record->data + kind->key_size, kind->entry_size);
 	if (tail)
-		memcpy(pgv_store_tail(kind, entry),
-			   place + kind->key_size + kind->entry_size, kind->tail_size);
-	if (kind->valid(key, entry) &&
-		tail == (kind->uses_tail != NULL && kind->uses_tail(entry)))
+		memcpy(pgv_store_tail(kind, entry), record->data + plain, kind->tail_size);
+	valid = kind->valid(key, entry) &&
+		tail == (kind->uses_tail != NULL && kind->uses_tail(entry));
+	if (valid)
 	{
 		restore_texts(r, kind, key, entry);
 		pgv_store_restore(kind, key, entry);
-		r->entries++;
 	}
-	else
-		r->left_out++;
 	pfree(entry);
+	return valid;
 }
 
-/* An entry, with its tail or without. */
-static bool
-walk_entry(PgvReader *r, const PgvKind *kind, const PgvFileKind *head,
-		   bool tail, bool restore)
+/* Texts stand behind what refers to them, so they are looked for first. */
+static void
+find_texts(PgvRestore *r)
 {
-	const char *place = get(r, (Size) head->key_size + head->entry_size +
-							(tail ? head->tail_size : 0));
+	PgvFileRecord record;
 
-	if (place == NULL || head->entry_size == 0)
-		return false;
-	if (restore && kind != NULL)
-		restore_entry(r, kind, place, tail);
-	else if (restore)
-		r->left_out++;
-	return true;
-}
-
-static bool
-walk_text(PgvReader *r, bool restore)
-{
-	const char *place = get(r, sizeof(PgvFileText));
-	PgvFileText head;
-
-	if (place == NULL)
-		return false;
-	memcpy(&head, place, sizeof(head));
-	if (head.len < 0 || get(r, head.len) == NULL ||
-		!PG_VALID_BE_ENCODING(head.encoding))
-		return false;
-	if (!restore)
-		add_text(r, place);
-	return true;
-}
-
-/*
- * Go through the records: first to find the texts, then to restore.  Returns
- * false if the records do not fit together.
- */
-static bool
-walk_records(PgvReader *r, bool restore)
-{
-	PgvFileKind head;
-	const PgvKind *kind = NULL;
-	const char *place;
-
-	memset(&head, 0, sizeof(head));
-	r->at = sizeof(PgvFileHead);
-	while ((place = get(r, 1)) != NULL)
+	while (pgv_statfile_next(&r->file, &record))
 	{
-		switch (*place)
-		{
-			case 'K':
-				if ((place = get(r, sizeof(head))) == NULL)
-					return false;
-				memcpy(&head, place, sizeof(head));
-				kind = kind_named(&head);
-				break;
-			case 'E':
-			case 'F':
-				if (!walk_entry(r, kind, &head, *place == 'F', restore))
-					return false;
-				break;
-			case 'T':
-				if (!walk_text(r, restore))
-					return false;
-				break;
-			case 'Z':
-				return r->at == r->len;
-			default:
-				return false;
-		}
+		if (record.tag == PGV_TAG_TEXT && !find_text(r, &record))
+			r->done->lost++;
 	}
-	return false;
+	if (r->ntexts > 0)
+		qsort(r->texts, r->ntexts, sizeof(PgvFoundText), compare_texts);
+	pgv_statfile_rewind(&r->file);
+}
+
+static void
+restore_entries(PgvRestore *r)
+{
+	PgvFileRecord record;
+
+	while (pgv_statfile_next(&r->file, &record))
+	{
+		const PgvKind *kind = kind_tagged(record.tag);
+
+		if (record.tag == PGV_TAG_TEXT)
+			continue;
+		if (kind == NULL)
+			r->done->left_out++;
+		else if (restore_entry(r, kind, &record))
+			r->done->entries++;
+		else
+			r->done->lost++;
+	}
+}
+
+void
+pgv_persist_restore(const char *data, Size len, PgvRestored *done)
+{
+	PgvRestore	r;
+
+	memset(&r, 0, sizeof(r));
+	memset(done, 0, sizeof(*done));
+	r.done = done;
+	if (!pgv_statfile_open(&r.file, data, len))
+		return;
+	done->is_ours = true;
+	if (IS_VALID_TIMESTAMP(r.file.summary.reset_time))
+		pgv_store_set_reset_time(r.file.summary.reset_time);
+	find_texts(&r);
+	restore_entries(&r);
+	done->cut_short = !r.file.complete;
+	done->lost += r.file.lost;
+	done->skipped = r.file.skipped;
+	if (r.texts != NULL)
+		pfree(r.texts);
+}
+
+static void
+report(const PgvRestored *done)
+{
+	if (!done->is_ours)
+		ereport(LOG,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("ignoring invalid statistics file \"%s\"", PGV_PERSIST_FILE)));
+	else if (done->cut_short || done->lost > 0 || done->skipped > 0)
+		ereport(LOG,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("statistics file \"%s\" is %s (entries kept: " UINT64_FORMAT
+						", records lost: " UINT64_FORMAT ")",
+						PGV_PERSIST_FILE, done->cut_short ? "cut short" : "damaged",
+						done->entries, done->lost + done->left_out)));
+	else if (done->left_out > 0)
+		ereport(LOG,
+				(errmsg("statistics file \"%s\": " UINT64_FORMAT " entries of another version left out",
+						PGV_PERSIST_FILE, done->left_out)));
+}
+
+/* Is this the first start of a standby that was made from a base backup? */
+static bool
+is_new_standby(void)
+{
+	struct stat st;
+
+	return stat(BACKUP_LABEL_FILE, &st) == 0 && stat(STANDBY_SIGNAL_FILE, &st) == 0;
+}
+
+/* The next start is not the first: what is not ours must be gone by then. */
+static void
+remove_foreign(void)
+{
+	struct stat st;
+
+	if (stat(PGV_PERSIST_FILE, &st) != 0 ||
+		durable_unlink(PGV_PERSIST_FILE, LOG) != 0)
+		return;
+	ereport(LOG,
+			(errmsg("removed statistics file \"%s\" of the server this standby was made from",
+					PGV_PERSIST_FILE)));
+}
+
+static void
+read_and_restore(void)
+{
+	PgvRestored done;
+	Size		len;
+	char	   *data = read_file(&len);
+
+	if (data == NULL)
+		return;
+	pgv_persist_restore(data, len, &done);
+	report(&done);
 }
 
 void
 pgv_persist_read(void)
 {
-	PgvReader	r;
+	MemoryContext old = CurrentMemoryContext;
 	MemoryContext context;
-	MemoryContext old;
 
-	memset(&r, 0, sizeof(r));
+	unlink(PGV_PERSIST_TMP);
+	if (is_new_standby())
+	{
+		remove_foreign();
+		return;
+	}
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals persist",
 									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	r.data = read_file(&r.len);
-	if (r.data != NULL)
+	MemoryContextSwitchTo(context);
+	PG_TRY();
 	{
-		bool		sound = is_sound(&r) && !r.foreign && walk_records(&r, false);
-
-		if (sound && r.ntexts > 0)
-			qsort(r.texts, r.ntexts, sizeof(char *), compare_texts);
-		if (sound)
-		{
-			pgv_store_set_reset_time(r.reset_time);
-			walk_records(&r, true);
-		}
-		if (r.foreign)
-			ereport(LOG,
-					(errmsg("ignoring statistics file \"%s\" of the server this one was copied from",
-							PGV_PERSIST_FILE)));
-		else if (!sound)
-			ereport(LOG,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("ignoring invalid statistics file \"%s\"", PGV_PERSIST_FILE)));
-		else if (r.left_out > 0)
-			ereport(LOG,
-					(errmsg("statistics file \"%s\": " UINT64_FORMAT " entries of another version left out",
-							PGV_PERSIST_FILE, r.left_out)));
+		read_and_restore();
 	}
+	PG_CATCH();
+	{
+		/* memory does not suffice: the server starts without */
+		MemoryContextSwitchTo(old);
+		EmitErrorReport();
+		FlushErrorState();
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -76,8 +76,17 @@ typedef struct PgvKind
 	void		(*clear) (void *entry);
 	/* Is its tail in use?  NULL where there is none. */
 	bool		(*uses_tail) (const void *entry);
-	/* An entry read from a file: is it sane? */
+	/*
+	 * An entry read from a file, of whatever bytes: can all that is done with
+	 * entries be done with it, and nothing fail?
+	 */
 	bool		(*valid) (const void *key, const void *entry);
+	/*
+	 * Can a text read from a file be what such an entry knows by that id?
+	 * NULL: whatever it is.
+	 */
+	bool		(*fits) (const void *entry, uint64 id, const char *text, int len,
+						 int encoding);
 } PgvKind;
 
 typedef struct PgvStoreStats

@@ -119,22 +119,6 @@ is(ask($sums), $before_sums, 'all sums are kept with another text_memory');
 
 # ----- damaged files ------------------------------------------------------
 
-# CRC-32C, to give a file that was changed on purpose its checksum.
-sub crc32c
-{
-	my ($bytes) = @_;
-	my $crc = 0xFFFFFFFF;
-
-	foreach my $byte (unpack 'C*', $bytes)
-	{
-		$crc ^= $byte;
-		$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
-	}
-	return $crc ^ 0xFFFFFFFF;
-}
-
-sub signed { my ($bytes) = @_; return $bytes . pack('L', crc32c($bytes)); }
-
 # Start with this in the file's place: the server is up, says one line of it,
 # and counts.
 sub starts_with
@@ -158,34 +142,64 @@ $node->stop;
 my $whole = slurp_binary($file);
 $node->start;
 my $invalid = qr/LOG:  ignoring invalid statistics file "pg_stat\/pg_vitals\.stat"/;
-my $body = substr($whole, 0, -4);
+my $damaged = qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat" is damaged/;
+my $cut = qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat" is cut short/;
+my @records = records($whole);
+# the tag of most records that are no texts
+my %tags;
+$tags{ $_->{tag} }++ foreach grep { $_->{tag} != 3 } @records;
+my ($statements) = sort { $tags{$b} <=> $tags{$a} } keys %tags;
 
-is(unpack('L', substr($whole, -4)), crc32c($body), 'the file ends with the CRC-32C of the rest');
+my $whole_sums = $sums =~ s/WHERE/WHERE query NOT LIKE '%after_damage' AND/r;
+
+$before_sums = ask($whole_sums);
 starts_with('an empty file', '', $invalid);
 starts_with('one byte', substr($whole, 0, 1), $invalid);
-starts_with('half a file', substr($whole, 0, length($whole) / 2), $invalid);
-starts_with('a file but its last byte', substr($whole, 0, -1), $invalid);
 starts_with('a foreign file', "PGDMP\n" x 1000, $invalid);
-starts_with('a flipped bit in the middle', do {
-		my $bytes = $whole;
-		substr($bytes, length($whole) / 2, 1) ^= "\x10";
-		$bytes;
-	}, $invalid);
 starts_with('a file of another format',
-	signed(substr($body, 0, 8) . pack('L', 99) . substr($body, 12)), $invalid);
-starts_with('records that end too early', signed(substr($body, 0, -1000)), $invalid);
-starts_with('statistics of another version',
-	signed($body =~ s/(statements\0{54})..../$1\xFF\0\0\0/sr),
-	qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat": \d+ entries of another version left out/);
+	with_record(with_record($whole, $records[0], pack('Q Q', 99, 0)), $records[-1], pack('Q Q', 99, 0)), $invalid);
+starts_with('half a file', substr($whole, 0, length($whole) / 2), $cut);
+starts_with('a file but its last byte', substr($whole, 0, -1), qr/$cut \(entries kept: \d+, records lost: 0\)/);
+is(ask($whole_sums), $before_sums, 'of which nothing is lost');
+starts_with('a file with something behind it', $whole . 'x' x 100, qr/$damaged \(entries kept: \d+, records lost: 0\)/);
+is(ask($whole_sums), $before_sums, 'of which nothing is lost');
+
+# One statement's record is damaged: it is missing, and it alone.
+my ($fingerprint, $dbid) = split /\|/, ask(q{
+	SELECT fingerprint, dbid FROM vitals._statements()
+	WHERE query LIKE 'SELECT name FROM author%' AND dbid = (SELECT oid FROM pg_database WHERE datname = 'app1')});
+my ($one) = grep { $_->{tag} == $statements && $_->{data} =~ /^\Q${\ pack('L L q', $dbid, 10, $fingerprint)}\E/ } @records;
+my $others = $all =~ s/WHERE/WHERE NOT (datname = 'app1' AND fingerprint = $fingerprint) AND query NOT LIKE '%after_damage' AND/r;
+
+ok($one, 'the record of a statement is in the file');
+$before = ask($others);
+starts_with('a flipped bit in a statement', do {
+		my $bytes = $whole;
+		substr($bytes, $one->{at} + 100, 1) ^= "\x10";
+		$bytes;
+	}, qr/$damaged \(entries kept: \d+, records lost: 1\)/);
+is(ask($others), $before, 'all others are as they were');
+is(ask(qq{SELECT count(*) FROM vitals.statements WHERE datname = 'app1' AND fingerprint = $fingerprint}), 0,
+	'and that one is gone');
+starts_with('a statement that was never executed so often', do {
+		my $data = $one->{data};
+		substr($data, 24) =~ s/\x01\0{7}/\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF/g;
+		with_record($whole, $one, $data);
+	}, qr/$damaged \(entries kept: \d+, records lost: 1\)/);
+is(ask($others), $before, 'all others are as they were');
+starts_with('statistics of another version', do {
+		my $bytes = $whole;
+		$bytes = with_record($bytes, $_, $_->{data}, 0x80000001) foreach grep { $_->{tag} == $statements } @records;
+		$bytes;
+	}, qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat": $tags{$statements} entries of another version left out/);
 
 # What a writer that crashed left behind does not matter.
 $node->stop;
 spew_binary($file, $whole);
 spew_binary("$file.tmp", 'half');
 $node->start;
-is(ask($sums), $before_sums, 'a left-over temporary file is passed by');
-$node->restart;
-ok(!-e "$file.tmp", 'and gone with the next write');
+is(ask($whole_sums), $before_sums, 'a left-over temporary file is passed by');
+ok(!-e "$file.tmp", 'and gone');
 
 # ----- a file that cannot be written --------------------------------------
 

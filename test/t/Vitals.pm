@@ -11,7 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(vitals_node session fails numbered log_tail slurp_binary spew_binary);
+our @EXPORT = qw(vitals_node session fails numbered log_tail slurp_binary spew_binary
+  records with_record);
 
 # A started node with pg_vitals preloaded and its extension in the database
 # postgres.  "conf" lines come last, so they win; "init" goes to init().
@@ -88,6 +89,52 @@ sub spew_binary
 	print $file $bytes;
 	close $file or die "could not write $path: $!";
 	return;
+}
+
+# ----- the statistics file --------------------------------------------------
+
+# CRC-32C, to give a record that was changed on purpose its checksums.
+sub crc32c
+{
+	my ($bytes) = @_;
+	my $crc = 0xFFFFFFFF;
+
+	foreach my $byte (unpack 'C*', $bytes)
+	{
+		$crc ^= $byte;
+		$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
+	}
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# The records of a file (see src/store/statfile.c): the place of each, its tag and
+# its bytes.
+sub records
+{
+	my ($bytes) = @_;
+	my @records;
+
+	for (my $at = 0; $at < length($bytes);)
+	{
+		my ($marker, $crc, $stamp, $tag, $number, $len) = unpack 'a4 L Q L L L', substr($bytes, $at, 28);
+		push @records, { at => $at, tag => $tag, data => substr($bytes, $at + 32, $len) };
+		$at += 32 + $len;
+	}
+	return @records;
+}
+
+# The same file with other bytes in a record, or another tag, and the right
+# checksums.
+sub with_record
+{
+	my ($bytes, $record, $data, $tag) = @_;
+	my $head = substr($bytes, $record->{at} + 8, 24);
+
+	substr($head, 8, 4) = pack('L', $tag) if defined $tag;
+	substr($head, 20, 4) = pack('L', crc32c($data));
+	substr($bytes, $record->{at}, 32 + length($data)) =
+	  substr($bytes, $record->{at}, 4) . pack('L', crc32c($head)) . $head . $data;
+	return $bytes;
 }
 
 # ----- the wire ------------------------------------------------------------

@@ -39,7 +39,8 @@ static const CaseFile case_files[] = {
 	{"tags_places", pgv_unit_tags_places},
 	{"tags_pairs", pgv_unit_tags_pairs},
 	{"tags_use", pgv_unit_tags_use},
-	{"tags_random", pgv_unit_tags_random}
+	{"tags_random", pgv_unit_tags_random},
+	{"statfile", pgv_unit_statfile}
 };
 
 /* Failures told of in full; a broken loop should not fill the log. */

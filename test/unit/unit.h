@@ -41,6 +41,9 @@ extern bool pgv_unit_check(bool held, const char *file, int line,
 /* Random numbers, the same in every run: 0 to below - 1. */
 extern uint64 pgv_unit_random(uint64 below);
 
+/* Stands for functions of the server that must not be called. */
+extern void pgv_unit_cannot_happen(void);
+
 /* CPU time of this process in seconds. */
 extern double pgv_unit_cpu_seconds(void);
 
@@ -101,6 +104,7 @@ extern void pgv_unit_tags_places(void);
 extern void pgv_unit_tags_pairs(void);
 extern void pgv_unit_tags_use(void);
 extern void pgv_unit_tags_random(void);
+extern void pgv_unit_statfile(void);
 
 extern void pgv_unit_bench(void);
 extern void pgv_unit_tags_bench(void);

@@ -1,0 +1,269 @@
+/*-------------------------------------------------------------------------
+ *
+ * statfile_target.c
+ *	  Takes any bytes as a statistics file, and does with what is taken in
+ *	  what the server would do with it: look at every figure, show every text,
+ *	  evict, add up, reset.  Whatever a later reader relies on must hold.
+ *
+ * pgv_statfile_target() is what a fuzzer wants to call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "statfile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+
+#include "collect/findings.h"
+#include "collect/routes.h"
+#include "collect/statements.h"
+#include "store/texts.h"
+
+#define MUST(condition) \
+	do { \
+		if (!(condition)) \
+		{ \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+			abort(); \
+		} \
+	} while (0)
+
+static const PgvKind *const kinds[] = {
+	&pgv_kind_statements,
+	&pgv_kind_findings,
+	&pgv_kind_routes,
+};
+
+void
+pgv_statfile_prepare(void)
+{
+	static bool done = false;
+
+	if (done)
+		return;
+	done = true;
+	pgv_store_set_kinds(kinds, lengthof(kinds));
+	pgv_store_shmem_init();
+}
+
+/* ----- what is done with entries ----- */
+
+static void
+look_at_times(TimestampTz first, TimestampTz last)
+{
+	MUST(IS_VALID_TIMESTAMP(first) && IS_VALID_TIMESTAMP(last));
+}
+
+static void
+look_at_buckets(const uint64 *buckets, int64 calls)
+{
+	uint64		sum = 0;
+	double		us;
+
+	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
+		sum += buckets[i];
+	MUST(calls >= 0 && sum <= (uint64) calls);
+	us = pgv_histogram_percentile_us(buckets, 0, PGV_HISTOGRAM_BUCKETS - 1,
+									 (uint64) calls, 0.95);
+	MUST(isfinite(us) && us >= 0);
+}
+
+static void
+look_at_text(uint64 id, bool json)
+{
+	int			len;
+	int			encoding;
+	char	   *text = pgv_texts_copy_raw(id, &len, &encoding);
+
+	MUST(text != NULL && strlen(text) == len);
+	MUST(PG_VALID_BE_ENCODING(encoding));
+	MUST(!json || (encoding == PG_UTF8 && pgv_tags_is_json(text, len)));
+	pfree(text);
+}
+
+static void
+look_at_statement(const PgvStatementKey *key, const PgvStatementEntry *entry)
+{
+	const PgvStatementCounters *c = &entry->counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
+	const PgvTiming *timings[] = {&c->plan, &c->exec};
+
+	pgv_statements_add_buckets(buckets, entry);
+	look_at_buckets(buckets, c->calls);
+	look_at_times(c->first_seen, c->last_seen);
+	MUST(c->calls >= 0 && c->plans >= 0 && c->rows >= 0 && c->failures >= 0);
+	for (int i = 0; i < (int) lengthof(timings); i++)
+	{
+		MUST(isfinite(timings[i]->total) && isfinite(timings[i]->sum_var));
+		MUST(isfinite(timings[i]->min) && isfinite(timings[i]->max));
+		MUST(isfinite(timings[i]->mean));
+	}
+	for (int i = 0; i < PGV_NBLOCKTIMES; i++)
+		MUST(isfinite(c->block_ms[i]));
+	if (c->has_text)
+		look_at_text(key->fingerprint, false);
+}
+
+static void
+look_at_finding(const PgvFindingKey *key, const PgvFinding *f)
+{
+	MUST(pgv_finding_kind_name(key->kind) != NULL);
+	MUST(pgv_confidence_name(f->confidence) != NULL);
+	pgv_walk_order_name(f->order);
+	MUST(isfinite(pgv_finding_wait(f, 0.1)) && isfinite(pgv_finding_wait(f, 0.9)));
+	MUST(isfinite(f->tally.wait_ms + f->tally.plan_ms + f->tally.exec_ms));
+	MUST(isfinite(f->tally.lock_ms) && isfinite(f->tally.min_wait_ms));
+	MUST(strlen(f->application) < NAMEDATALEN);
+	look_at_times(f->first_seen, f->last_seen);
+	if (f->texts & PGV_FINDING_TEXT)
+		look_at_text(f->fingerprint, false);
+	if (f->texts & PGV_FINDING_PARENT)
+		look_at_text(f->parent_fingerprint, false);
+	if (f->texts & PGV_FINDING_LINK)
+		look_at_text(f->link, false);
+	if (f->texts & PGV_FINDING_SUGGESTION)
+		look_at_text(f->suggestion, false);
+	if (f->texts & PGV_FINDING_TAGS)
+		look_at_text(f->tags, true);
+}
+
+static void
+look_at_route(const PgvRouteKey *key, const PgvRouteEntry *entry)
+{
+	const PgvRouteCounters *c = &entry->counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
+
+	pgv_routes_add_buckets(buckets, entry);
+	look_at_buckets(buckets, c->calls);
+	look_at_times(c->first_seen, c->last_seen);
+	MUST(pgv_distinct_count(&c->statements) >= 0);
+	MUST(isfinite(c->total_ms) && isfinite(c->min_ms) && isfinite(c->max_ms));
+	MUST(strlen(entry->application) < NAMEDATALEN);
+	if (c->has_text)
+		look_at_text(key->route, false);
+}
+
+typedef struct Look
+{
+	const PgvKind *kind;
+	StatfileEntries *entries;
+} Look;
+
+static bool
+look_at(const void *key, const void *entry, void *arg)
+{
+	Look	   *look = arg;
+	const PgvKind *kind = look->kind;
+	StatfileEntries *e = look->entries;
+	uint64		hash;
+
+	MUST(kind->worth(entry) >= 0 && kind->worth(entry) <= UINT8_MAX);
+	if (kind == &pgv_kind_statements)
+	{
+		look_at_statement(key, entry);
+		e->calls += ((const PgvStatementEntry *) entry)->counters.calls;
+	}
+	else if (kind == &pgv_kind_findings)
+		look_at_finding(key, entry);
+	else
+		look_at_route(key, entry);
+	hash = hash_bytes_extended(key, (int) kind->key_size, 1);
+	hash ^= hash_bytes_extended(entry, (int) kind->entry_size, hash);
+	if (kind->uses_tail != NULL && kind->uses_tail(entry))
+		hash ^= hash_bytes_extended(pgv_store_tail(kind, entry), (int) kind->tail_size, hash);
+	MUST(e->n < (int) lengthof(e->hash));
+	e->hash[e->n++] = hash;
+	return true;
+}
+
+static void
+look_at_all(StatfileEntries *entries)
+{
+	Look		look = {.entries = entries};
+
+	entries->n = 0;
+	entries->calls = 0;
+	for (int k = 0; k < (int) lengthof(kinds); k++)
+	{
+		look.kind = kinds[k];
+		pgv_store_scan(kinds[k], look_at, &look);
+	}
+}
+
+/* ----- what is done with the table ----- */
+
+/* More statements come than there is room for. */
+#define PUSHED	120
+
+static void
+push_out(void)
+{
+	for (int i = 0; i < PUSHED; i++)
+	{
+		PgvStatementKey key = {1, 2, pgv_unit_random(PG_UINT64_MAX) | 1, 1};
+		PgvStatementDelta delta = {.nbuckets = 1,.bucket = {5},.count = {1}};
+
+		delta.counters.calls = 1;
+		delta.counters.exec.total = 1e6;
+		pgv_store_merge(&pgv_kind_statements, &key, &delta);
+	}
+}
+
+static bool
+everything(const void *key, const void *entry, void *arg)
+{
+	return true;
+}
+
+void
+pgv_statfile_empty(void)
+{
+	PgvStoreStats stats;
+	PgvTextsStats texts;
+
+	for (int k = 0; k < (int) lengthof(kinds); k++)
+	{
+		pgv_store_remove(kinds[k], everything, NULL);
+		pgv_store_stats(kinds[k], &stats);
+		MUST(stats.entries == 0);
+	}
+	/* every reference was given back */
+	pgv_texts_stats(&texts);
+	MUST(texts.texts == 0);
+}
+
+void
+pgv_statfile_take(const char *data, Size len, PgvRestored *done,
+				  StatfileEntries *entries)
+{
+	pgv_statfile_prepare();
+	pgv_persist_restore(data, len, done);
+	look_at_all(entries);
+	pgv_statfile_empty();
+	MUST(IS_VALID_TIMESTAMP(pgv_store_reset_time()));
+}
+
+int
+pgv_statfile_target(const uint8_t *data, size_t size)
+{
+	PgvRestored done;
+	StatfileEntries entries;
+	StatfileEntries after;
+
+	pgv_statfile_prepare();
+	pgv_persist_restore((const char *) data, size, &done);
+	look_at_all(&entries);
+	MUST(done.is_ours || entries.n == 0);
+	MUST((uint64) entries.n <= done.entries);
+	push_out();
+	look_at_all(&after);
+	/* nothing is lost, whatever was taken in */
+	MUST(after.calls == entries.calls + PUSHED);
+	pgv_statfile_empty();
+	return 0;
+}
+
