@@ -44,6 +44,7 @@
 
 #include "base/settings.h"
 #include "collect/errors.h"
+#include "store/sane.h"
 #include "store/texts.h"
 
 /* ----- the kind ----- */
@@ -157,10 +158,17 @@ errors_clear(void *entry)
 static bool
 errors_valid(const void *key, const void *data)
 {
+	const PgvErrorKey *k = key;
 	const PgvErrorEntry *entry = data;
 
-	return entry->failures >= 0 && entry->caught >= 0 && !isnan(entry->lost_ms) &&
-		((const PgvErrorKey *) key)->sqlstate <= PG_INT32_MAX;
+	if (!pgv_sane_bool(&entry->has_text) || !pgv_sane_count(entry->failures) ||
+		!pgv_sane_count(entry->caught) || !pgv_sane_time(entry->lost_ms) ||
+		!pgv_sane_instant(entry->first_seen) || !pgv_sane_instant(entry->last_seen))
+		return false;
+	if (pgv_errors_is_residual(k))
+		return k->userid == InvalidOid && k->fingerprint == 0 &&
+			entry->fingerprint == 0 && !entry->has_text;
+	return k->sqlstate <= PG_INT32_MAX && entry->fingerprint == k->fingerprint;
 }
 
 const PgvKind pgv_kind_errors = {
@@ -168,6 +176,7 @@ const PgvKind pgv_kind_errors = {
 	.version = 1,
 	.key_size = sizeof(PgvErrorKey),
 	.entry_size = sizeof(PgvErrorEntry),
+	.since_offset = offsetof(PgvErrorEntry, stats_since),
 	.limit = errors_limit,
 	.merge = errors_merge,
 	.texts = errors_texts,

@@ -35,6 +35,7 @@ typedef struct PgvErrorEntry
 	double		lost_ms;
 	TimestampTz first_seen;
 	TimestampTz last_seen;
+	TimestampTz stats_since;	/* written by the store; not in a delta */
 } PgvErrorEntry;
 
 extern const PgvKind pgv_kind_errors;

@@ -14,7 +14,8 @@ CREATE FUNCTION _errors(
 	OUT caught bigint,
 	OUT time_lost double precision,
 	OUT first_seen timestamptz,
-	OUT last_seen timestamptz)
+	OUT last_seen timestamptz,
+	OUT stats_since timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgv_surface_errors'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
@@ -37,7 +38,8 @@ SELECT
 	e.caught,
 	e.time_lost,
 	e.first_seen,
-	e.last_seen
+	e.last_seen,
+	e.stats_since
 FROM _errors() AS e
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) e.userid
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) e.dbid;
@@ -72,5 +74,7 @@ COMMENT ON COLUMN errors.first_seen IS
 'when this row was begun';
 COMMENT ON COLUMN errors.last_seen IS
 'when the last of these errors was counted';
+COMMENT ON COLUMN errors.stats_since IS
+'since when the row is counted; another after a reset, or after it had been pushed out';
 
 GRANT SELECT ON errors TO PUBLIC;

@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 
 #include "store/persist.h"
+#include "store/sane.h"
 #include "store/statfile.h"
 #include "store/store.h"
 #include "store/texts.h"
@@ -428,6 +429,16 @@ restore_texts(PgvRestore *r, const PgvKind *kind, const void *key, void *entry)
 	}
 }
 
+/* Since when it is there, as the store wrote into it, whatever its kind. */
+static bool
+since_is_sane(const PgvKind *kind, const char *entry)
+{
+	TimestampTz since;
+
+	memcpy(&since, entry + kind->since_offset, sizeof(since));
+	return pgv_sane_instant(since);
+}
+
 static bool
 restore_entry(PgvRestore *r, const PgvKind *kind, const PgvFileRecord *record)
 {
@@ -444,7 +455,7 @@ restore_entry(PgvRestore *r, const PgvKind *kind, const PgvFileRecord *record)
 	memcpy(entry, record->data + kind->key_size, kind->entry_size);
 	if (tail)
 		memcpy(pgv_store_tail(kind, entry), record->data + plain, kind->tail_size);
-	valid = kind->valid(key, entry) &&
+	valid = kind->valid(key, entry) && since_is_sane(kind, entry) &&
 		tail == (kind->uses_tail != NULL && kind->uses_tail(entry));
 	if (valid)
 	{

@@ -31,7 +31,8 @@ static const PgvField fields[] = {
 	COUNTER("caught", caught, PGV_INT64),
 	COUNTER("time_lost", lost_ms, PGV_FLOAT8),
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
-	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
+	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ),
+	COUNTER("stats_since", stats_since, PGV_TIMESTAMPTZ)
 };
 
 /* The residual of one database, added up over the partitions. */
@@ -61,9 +62,11 @@ keep_residual(PgvErrorScan *scan, Oid dbid, const PgvErrorEntry *entry)
 	{
 		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
 		r->dbid = dbid;
+		r->sum.stats_since = entry->stats_since;
 		r->next = scan->residuals;
 		scan->residuals = r;
 	}
+	r->sum.stats_since = Min(r->sum.stats_since, entry->stats_since);
 	pgv_errors_add(&r->sum, entry);
 }
 

@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
+#include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -119,6 +120,18 @@ put_route(uint64 id, int calls)
 	free(delta);
 }
 
+static void
+put_error(uint64 fingerprint, int sqlstate)
+{
+	PgvErrorKey key = {5, 10, fingerprint, sqlstate};
+	PgvErrorEntry delta = {.fingerprint = fingerprint,.queryid = fingerprint * 3,
+	.failures = 2,.caught = 1,.lost_ms = 1.5};
+
+	delta.first_seen = delta.last_seen = GetCurrentTimestamp();
+	delta.has_text = fingerprint != 0 && pgv_texts_reference(fingerprint);
+	pgv_store_merge(&pgv_kind_errors, &key, &delta);
+}
+
 /* Write what is in the store, and find its records. */
 static void
 write_sample(Sample *s)
@@ -170,6 +183,8 @@ fill_and_sample(Sample *s)
 	put_finding(2, 0);
 	put_route(501, 4);
 	put_route(502, 60);
+	put_error(1, 130);
+	put_error(0, 67);
 	make_sample(s);
 }
 

@@ -18,6 +18,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 
+#include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -36,6 +37,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_statements,
 	&pgv_kind_findings,
 	&pgv_kind_routes,
+	&pgv_kind_errors,
 };
 
 void
@@ -147,6 +149,15 @@ look_at_route(const PgvRouteKey *key, const PgvRouteEntry *entry)
 		look_at_text(key->route, false);
 }
 
+static void
+look_at_error(const PgvErrorKey *key, const PgvErrorEntry *entry)
+{
+	MUST(isfinite(entry->lost_ms));
+	look_at_times(entry->first_seen, entry->last_seen);
+	if (entry->has_text)
+		look_at_text(key->fingerprint, false);
+}
+
 typedef struct Look
 {
 	const PgvKind *kind;
@@ -169,6 +180,8 @@ look_at(const void *key, const void *entry, void *arg)
 	}
 	else if (kind == &pgv_kind_findings)
 		look_at_finding(key, entry);
+	else if (kind == &pgv_kind_errors)
+		look_at_error(key, entry);
 	else
 		look_at_route(key, entry);
 	hash = hash_bytes_extended(key, (int) kind->key_size, 1);
