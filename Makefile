@@ -112,7 +112,8 @@ bench:      ; @test/bench/run
 stall:      ; @test/stall
 stress:     ; @test/stress/run
 check-core: ; @test/regress-core
-.PHONY: setup demo test lint fuzz indent bench stall stress check-core sanitize valgrind
+sanitize:   ; @test/sanitize
+valgrind:   ; @test/valgrind
 
 print-%: ; @echo $($*)
 
