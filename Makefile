@@ -101,16 +101,19 @@ SERVER_HEADER := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.
 .DEFAULT_GOAL := all
 
 # Our own targets.  They must work before PostgreSQL is there, so nothing in them needs PGXS.
-.PHONY: setup demo test lint indent bench stall stress check-core
+.PHONY: setup demo test lint fuzz indent bench stall stress check-core sanitize valgrind
 setup:      ; @test/setup
 demo:       ; @test/demo
 test:       ; @test/run
 lint:       ; @test/lint
+fuzz:       ; @test/fuzz/run
 indent:     ; @test/indent
 bench:      ; @test/bench/run
 stall:      ; @test/stall
 stress:     ; @test/stress/run
 check-core: ; @test/regress-core
+sanitize:   ; @test/sanitize
+valgrind:   ; @test/valgrind
 
 print-%: ; @echo $($*)
 

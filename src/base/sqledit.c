@@ -465,12 +465,13 @@ is_row_of_values(const PgvTokens *tokens, int i)
 	return pgv_token_is(tokens, i, "(") && pgv_token_is(tokens, i - 1, "values");
 }
 
-/* A list that stands for several: its "..." is token i. */
+/* A list that stands for several: its "..." is token i, and the last in its brackets. */
 static bool
 accept_list(const PgvTokens *tokens, int i, PgvEdits *edits)
 {
 	const PgvToken *t = tokens->token;
 	char	   *param;
+	bool		array;
 
 	if (i < 2 || !pgv_token_is(tokens, i - 1, ","))
 		return false;
@@ -479,10 +480,11 @@ accept_list(const PgvTokens *tokens, int i, PgvEdits *edits)
 		pgv_edit_add(edits, t[i - 1].start, t[i].end, "");
 		return true;
 	}
-	if (i < 4 || i + 1 >= tokens->n || t[i - 2].param == 0)
+	array = pgv_token_is(tokens, i - 3, "[");
+	if (t[i - 2].param == 0 || !pgv_token_is(tokens, i + 1, array ? "]" : ")"))
 		return false;
 	param = psprintf("$%d", t[i - 2].param);
-	if (pgv_token_is(tokens, i - 3, "[") && pgv_token_is(tokens, i - 4, "array"))
+	if (array && pgv_token_is(tokens, i - 4, "array"))
 		pgv_edit_add(edits, t[i - 4].start, t[i + 1].end, param);
 	else if (pgv_token_is(tokens, i - 3, "(") && pgv_token_is(tokens, i - 4, "in"))
 	{

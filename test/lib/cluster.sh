@@ -5,7 +5,8 @@
 cluster_dir() { printf '%s' "$PGV_BUILD/clusters/$1"; }
 
 # cluster_start NAME ['configuration line'...]: a new cluster, whatever was there.
-# The library is preloaded unless a line says otherwise.
+# The library is preloaded unless a line says otherwise.  PGV_CONF has lines for
+# every cluster.
 cluster_start() {
 	local name=$1 dir attempt
 	dir=$(cluster_dir "$name")
@@ -47,7 +48,7 @@ cluster_init() {
 			log_line_prefix = '%m [%p] %q%a '
 			include 'listen.conf'
 		END
-		printf '%s\n' "$@"
+		printf '%s\n' ${PGV_CONF:+"$PGV_CONF"} "$@"
 	} >>"$dir/data/postgresql.conf"
 	# The socket lies in a directory of ours.  The port is open to every user of the
 	# machine, so there a superuser must know the password.

@@ -21,10 +21,11 @@ choose_pg() {
 pg() { "$PG_CONFIG" "--$1"; }
 
 # ready: build the library and put the programs of an installation that has it
-# first in the PATH.  Done once; runners called by runners find it done.
+# first in the PATH.  Done once; runners called by runners find it done.  PGV_SERVER
+# is "" for an installed server, or names one of our own (see server.sh).
 ready() {
 	[ "${PGV_READY-}" != "$PG_CONFIG" ] || return 0
-	export PGV_TREE=$ROOT/build/pg-$PGV_MAJOR
+	export PGV_TREE=$ROOT/build/pg-${PGV_SERVER:+$PGV_SERVER-}$PGV_MAJOR
 	mkdir -p "$ROOT/build/log" || return
 	locked make_tree &&
 		locked make -s -j"$(nproc)" COPT="${PGV_COPT-}" PG_CONFIG="$PG_CONFIG" all &&

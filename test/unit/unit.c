@@ -14,6 +14,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 typedef struct CaseFile
@@ -42,6 +43,20 @@ static const CaseFile case_files[] = {
 	{"tags_random", pgv_unit_tags_random},
 	{"statfile", pgv_unit_statfile}
 };
+
+#ifdef USE_ASSERT_CHECKING
+/* With the headers of a server that has assertions, ours need its answer to one. */
+void
+ExceptionalCondition(const char *condition,
+#if PG_VERSION_NUM < 160000
+					 const char *type,
+#endif
+					 const char *file, int line)
+{
+	printf("%s:%d: assertion failed: %s\n", file, line, condition);
+	abort();
+}
+#endif
 
 /* Failures told of in full; a broken loop should not fill the log. */
 #define MAX_TOLD	20
