@@ -20,7 +20,7 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 
-PG_FUNCTION_INFO_V1(pgv_surface_errors);
+PGV_FUNCTION(pgv_surface_errors);
 
 #define COUNTER(name, field, type) \
 	{name, offsetof(PgvErrorEntry, field), type}
