@@ -135,6 +135,17 @@ typedef JumbleState PgvJumbleState;
 	(!IsA(n, ExecuteStmt) && !IsA(n, PrepareStmt) && !IsA(n, DeallocateStmt))
 #endif
 
+/*
+ * How long the clock of instr_time keeps step with the time of day, in
+ * microseconds.  From 19 on it may count the processor's cycles, whose rate the
+ * server only estimates: off by 200 us a second has been seen.
+ */
+#if PG_VERSION_NUM >= 190000
+#define PGV_CLOCK_US 1000
+#else
+#define PGV_CLOCK_US 1000000
+#endif
+
 /* A process's place in the array of all processes: 0-based everywhere. */
 #define PGV_PROCNO() ((int) (MyProc - ProcGlobal->allProcs))
 

@@ -31,7 +31,6 @@
 #include "collect/statements.h"
 
 #define PGV_FRAME_POOL 32
-#define PGV_CLOCK_US INT64CONST(1000000)	/* between looks at the clock */
 #define PGV_CLOCK_TRIES 5
 #define PGV_CLOCK_QUICK_US 3
 
@@ -260,7 +259,8 @@ clock_offset(void)
 
 /*
  * The monotonic clock that durations are taken from is set beside the time of
- * day once a second, which saves a second look at a clock per statement.
+ * day every PGV_CLOCK_US, which saves a second look at a clock per statement.
+ * It must not run ahead by more than a client takes between two statements.
  */
 TimestampTz
 pgv_measured_at(void)
@@ -269,7 +269,8 @@ pgv_measured_at(void)
 	static int64 set_at = 0;
 	int64		us = (int64) INSTR_TIME_GET_MICROSEC(measured_end);
 
-	if (set_at == 0 || us - set_at > PGV_CLOCK_US)
+	/* unsigned: also when the clock was set back, or another chosen */
+	if ((uint64) (us - set_at) > PGV_CLOCK_US)
 	{
 		offset = clock_offset();
 		set_at = us;
