@@ -93,19 +93,19 @@ run_due(TimestampTz *last, MemoryContext context)
 	{
 		int			interval = ticks[i].interval_ms();
 		TimestampTz now = GetCurrentTimestamp();
-		long		left;
+		int64		left;
 
 		if (interval <= 0)
 			continue;
-		left = (long) (interval - (now - last[i]) / 1000);
+		left = interval - (now - last[i]) / 1000;
 		if (left <= 0)
 		{
 			last[i] = now;
 			if (!run_tick(&ticks[i], context))
 				last[i] += Max(0, PGV_WORKER_PAUSE_MS - interval) * INT64CONST(1000);
-			left = (long) (interval - (GetCurrentTimestamp() - last[i]) / 1000);
+			left = interval - (GetCurrentTimestamp() - last[i]) / 1000;
 		}
-		sleep_ms = Min(sleep_ms, Max(left, 0));
+		sleep_ms = (long) Min(sleep_ms, Max(left, 0));
 	}
 	return sleep_ms;
 }

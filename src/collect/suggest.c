@@ -170,7 +170,8 @@ constant_limit(const PlannedStmt *stmt)
 	limit = (const Const *) ((const Limit *) plan)->limitCount;
 	if (limit->constisnull || limit->consttype != INT8OID)
 		return -1;
-	return (long) DatumGetInt64(limit->constvalue);
+	/* long may have 32 bits */
+	return (long) Min(DatumGetInt64(limit->constvalue), PG_INT32_MAX);
 }
 
 /*
