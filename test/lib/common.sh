@@ -81,6 +81,18 @@ kill_suite() {
 	kill -TERM -- "-$1" 2>/dev/null && gone "$1" 10
 }
 
+# --- rights -----------------------------------------------------------------
+
+# as_root COMMAND...: through sudo when we are not root, having said so.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		say "sudo $*"
+		sudo "$@"
+	fi
+}
+
 # --- the user who runs servers --------------------------------------------
 
 # PostgreSQL refuses to run as root.  as_user COMMAND... runs it as the user who

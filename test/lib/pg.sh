@@ -41,7 +41,8 @@ locked() { (exec 8>"$ROOT/build/build.lock" && flock 8 && "$@"); }
 make_tree() {
 	local bindir pkglibdir made_of
 	bindir=$(pg bindir) pkglibdir=$(pg pkglibdir)
-	made_of="$(pg version) $(stat -c '%n %s %Y' "$bindir/postgres")"
+	# with the extensions that the system has at this moment
+	made_of="$(pg version) $(stat -c '%n %s %Y' "$bindir/postgres" "$pkglibdir" "$(pg sharedir)/extension")"
 	[ "$(cat "$PGV_TREE/made-of" 2>/dev/null)" != "$made_of" ] || return 0
 	rm -rf "$PGV_TREE" && mkdir -p "$PGV_TREE" &&
 		open_directory "$bindir" &&

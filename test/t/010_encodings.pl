@@ -10,7 +10,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Vitals;
 
-my $node = vitals_node('main', init => { extra => [ '--encoding=UTF8', '--locale=C' ] });
+my $node = vitals_node('main', init => { extra => [ '--encoding=UTF8', '--locale=C' ] },
+	conf => [ q{pg_vitals.n_plus_one_max_gap = '60s'} ]);
 my %encoding = (u8 => 'UTF8', l1 => 'LATIN1', jp => 'EUC_JP', sa => 'SQL_ASCII');
 
 foreach my $db (sort keys %encoding)
