@@ -1,0 +1,2 @@
+# Behind another makefile: `make -f Makefile -f print.mk print-NAME` prints its variable.
+print-%: ; @echo $($*)
