@@ -3,7 +3,8 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_vitals;
 RESET client_min_messages;
 
-SELECT name, vartype, unit, min_val, max_val, boot_val, context, enumvals
+-- with 32 bits there is less memory
+SELECT name, vartype, unit, min_val, replace(max_val, '2097151', '2147483647') AS max_val, boot_val, context, enumvals
 FROM pg_settings WHERE name LIKE 'pg\_vitals.%' ORDER BY name COLLATE "C";
 SELECT count(*) AS undescribed FROM pg_settings WHERE name LIKE 'pg\_vitals.%' AND short_desc = '';
 
