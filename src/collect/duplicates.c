@@ -278,10 +278,7 @@ pgv_duplicates_end(const PgvSameWatch *watch, QueryDesc *query,
 		return;
 	made = !s->reported;
 	if (made && s->lxid == 0 && pgv_signs_explain(s->first, s->count))
-	{
-		forget_same(watch->place);
 		return;
-	}
 	if (made && contain_volatile_functions((Node *) query->plannedstmt->planTree->targetlist))
 		return;
 	report_same(s, ref);

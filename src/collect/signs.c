@@ -29,6 +29,7 @@
 #define PGV_STRAYS 16
 #define PGV_CHANGES 16			/* remembered of each */
 #define PGV_REQUEST 3			/* statements of a request, about */
+#define PGV_ELSEWHERE 3			/* requests in step for each whose sign is seen */
 #define PGV_WRITTEN 32			/* power of two */
 
 PgvSigns	pgv_signs;
@@ -39,6 +40,8 @@ static uint64 stray_fingerprints[PGV_STRAYS];
 static struct
 {
 	uint64		key;			/* with its parameters */
+	uint64		last;			/* when it came last */
+	uint64		in_step;		/* when it came right after itself, with another key */
 	uint64		changed[PGV_CHANGES];	/* when its key was another, at last */
 	int			next;
 }			strays[PGV_STRAYS];
@@ -88,18 +91,33 @@ pgv_signs_stray(uint64 fingerprint, uint64 key)
 		{
 			pgv_signs.breaks++;
 			pgv_signs.requests++;
+			if (strays[i].last + 1 == pgv_signs.statements)
+				strays[i].in_step = pgv_signs.statements;
 			strays[i].changed[strays[i].next] = pgv_signs.statements;
 			strays[i].next = (strays[i].next + 1) % PGV_CHANGES;
 		}
 		strays[i].key = key;
+		strays[i].last = pgv_signs.statements;
 		return;
 	}
 	memset(&strays[next_stray], 0, sizeof(strays[0]));
 	stray_fingerprints[next_stray] = fingerprint;
 	strays[next_stray].key = key;
+	strays[next_stray].last = pgv_signs.statements;
 	next_stray = (next_stray + 1) % PGV_STRAYS;
 }
 
+/* Did it happen since the first of some repeats, or some statements before it? */
+static bool
+is_around(uint64 statement, uint64 first, int64 repeats)
+{
+	return statement != 0 && statement + PGV_REQUEST * repeats >= first;
+}
+
+/*
+ * Of requests in step on several backends, each statement may come on another
+ * one: this backend then sees the signs of a part of them.
+ */
 bool
 pgv_signs_explain(uint64 first, int64 repeats)
 {
@@ -108,8 +126,9 @@ pgv_signs_explain(uint64 first, int64 repeats)
 		int64		changes = 0;
 
 		for (int j = 0; j < PGV_CHANGES; j++)
-			changes += strays[i].changed[j] != 0 &&
-				strays[i].changed[j] + PGV_REQUEST * repeats >= first;
+			changes += is_around(strays[i].changed[j], first, repeats);
+		if (is_around(strays[i].in_step, first, repeats))
+			changes *= PGV_ELSEWHERE;
 		if (changes >= Min(repeats - 2, PGV_CHANGES))
 			return true;
 	}

@@ -49,7 +49,8 @@ extern void pgv_signs_stray(uint64 fingerprint, uint64 key);
  * Were there as many requests around as would explain so many repeats, since
  * the first of them (a time on the clock of statements) and some statements
  * before it?  Requests in step all look up who they are, and then all read the
- * same.
+ * same; where two look it up one right after the other, some may do so on
+ * another backend.
  */
 extern bool pgv_signs_explain(uint64 first, int64 repeats);
 

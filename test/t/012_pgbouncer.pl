@@ -567,7 +567,18 @@ foreach my $database ('one', 'two')
 	  or diag($err);
 	cmp_ok($loops, '>=', 5, 'there were loops among them');
 	is(findings(), found([ 'items of orders', $loops, 8 * $loops ]), 'and they were found, all and no others');
-	no_duplicates("a race for $database");
+	if ($database eq 'one')
+	{
+		no_duplicates("a race for $database");
+	}
+	else
+	{
+		# Of five requests in step all but the setting may have come on the other
+		# backend, while this one waited: that is what one client's five would
+		# look like.  Once for each backend at most, and never more than five.
+		like(duplicates(), qr/^(duplicate proven settings of -: [12], 5)?$/,
+			"a race for $database: no duplicates but requests in step");
+	}
 	leave($client);
 }
 
