@@ -102,6 +102,7 @@ end
 
 # Requests of different users on one connection, at any time
 screen('plain twelve articles edited by different users', modes: %w[autocommit pooled]) do
+  Record.connection.execute("SET pg_vitals.n_plus_one_max_gap = '250ms'")
   KNOWN.each_with_index do |email, i|
     sleep((i * 7 % 5 * 9 + 3) / 1000.0)
     subscriber = Subscriber.find_by(email: email)
@@ -112,6 +113,7 @@ screen('plain twelve articles edited by different users', modes: %w[autocommit p
       article.notes.create!(body: 'Edited')
     end
   end
+  Record.connection.execute('RESET pg_vitals.n_plus_one_max_gap')
 end
 
 # --- walks ----------------------------------------------------------------

@@ -700,10 +700,12 @@ const loops = [
     lazy: {
       finds: [{ ...authorsOfPosts, repeats: 6 }],
       async run({ Post }, o) {
+        await Post.sequelize.query("SET pg_vitals.n_plus_one_max_gap = '250ms'", o);
         for (const post of await Post.findAll({ order: byId, limit: 6, ...o })) {
           await think(30);
           await post.getAuthor(o);
         }
+        await Post.sequelize.query('RESET pg_vitals.n_plus_one_max_gap', o);
       },
     },
   },
