@@ -52,6 +52,7 @@ UNITS = \
 	collect/routine \
 	collect/nplusone \
 	collect/frame \
+	collect/overhead \
 	surface/rows \
 	surface/statements \
 	surface/findings \

@@ -37,9 +37,42 @@ FROM vitals.info;
 SELECT sum(i.memory_bytes) <= sum(s.size) AS in_shared_memory
 FROM vitals.info AS i, (SELECT sum(allocated_size) AS size FROM pg_shmem_allocations WHERE name LIKE 'pg\_vitals%') AS s;
 
+SELECT memory_used_bytes < memory_bytes AS within,
+	   memory_used_bytes > texts_bytes + 500 * (statements + findings + routes + errors) AS rows_and_texts
+FROM vitals.info;
+
+-- of every 128 statements of the client one is timed, whichever they are
+SELECT executions_sampled AS sampled, hook_time AS hook_time, clock_timestamp() AS start FROM vitals.info \gset
+\set ECHO none
+\o /dev/null
+SELECT CASE i % 4 WHEN 1 THEN 'BEGIN' WHEN 2 THEN 'SELECT 1' WHEN 3 THEN 'EXPLAIN SELECT 1' ELSE 'COMMIT' END
+FROM generate_series(1, 1280) AS i \gexec
+\o
+\set ECHO all
+SELECT executions_sampled - :sampled BETWEEN 9 AND 11 AS sampled, hook_time > :hook_time AS takes_time,
+	   (hook_time - :hook_time) / 128 < extract(epoch FROM clock_timestamp() - :'start') * 1000 AS within_elapsed
+FROM vitals.info;
+
+-- what is not counted is not timed, nor is what nested statements take
+SET pg_vitals.enabled = off;
+SELECT executions_sampled AS sampled, hook_time AS hook_time FROM vitals.info \gset
+\set ECHO none
+\o /dev/null
+SELECT 'SELECT 1' FROM generate_series(1, 300) \gexec
+\o
+\set ECHO all
+SELECT executions_sampled - :sampled AS sampled, hook_time - :hook_time AS hook_time FROM vitals.info;
+RESET pg_vitals.enabled;
+SELECT executions_sampled AS sampled FROM vitals.info \gset
+SET pg_vitals.track = 'all';
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP PERFORM 1; END LOOP; END $$;
+RESET pg_vitals.track;
+SELECT executions_sampled - :sampled <= 2 AS sampled FROM vitals.info;
+
 -- what a reset resets
 SELECT vitals.reset() > 200 AS reset;
-SELECT statements, executions, texts_bytes < 1000 AS texts FROM vitals.info;
+SELECT statements, executions, coverage, texts_bytes < 1000 AS texts, executions_sampled <= 1 AS sampled, refused <= evictions AS refused
+FROM vitals.info;
 SELECT stats_reset <= now() AND stats_reset > now() - interval '1 hour' AS reset,
 	   last_persisted IS NULL OR last_persisted <= clock_timestamp() AS persisted
 FROM vitals.info;

@@ -42,6 +42,7 @@
 #include "collect/identity.h"
 #include "collect/nested.h"
 #include "collect/nplusone.h"
+#include "collect/overhead.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "collect/tagging.h"
@@ -123,6 +124,7 @@ note_arrival(void)
 {
 	if (level > 0 || arrival.at != 0)
 		return;
+	pgv_overhead_arrival();
 	watch_exit();
 	if (unlikely(planned.waiting))
 		count_planned(false);
@@ -135,6 +137,13 @@ note_arrival(void)
 	if (last_end != 0 && arrival.at > last_end)
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
 	pgv_signs_pause(&arrival);
+}
+
+/* Is the time of this hook to be taken?  Of a nested statement's it is not. */
+static inline bool
+is_timed(void)
+{
+	return unlikely(pgv_overhead_timing) && level == 0;
 }
 
 /* Its statement is done. */
@@ -222,6 +231,7 @@ at_transaction_end(XactEvent event, void *arg)
 			end_well();
 			break;
 		case XACT_EVENT_ABORT:
+			pgv_overhead_drop();
 			arrival.at = 0;
 			in_block = false;
 			break;
@@ -476,6 +486,8 @@ pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 			pgv_identity_note_utility(pstate->p_sourcetext,
 									  query->stmt_location, query->stmt_len,
 									  PGV_QUERYID(query->queryId));
+		if (unlikely(pgv_overhead_running))
+			pgv_overhead_stop();
 	}
 	if (prev_post_parse_analyze)
 		prev_post_parse_analyze(pstate, query, jstate);
@@ -484,11 +496,25 @@ pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 /* ----- planning ----- */
 
 static PlannedStmt *
-call_planner(PGV_PLANNER_ARGS)
+next_planner(PGV_PLANNER_ARGS)
 {
 	if (prev_planner)
 		return prev_planner(PGV_PLANNER_PASS);
 	return standard_planner(PGV_PLANNER_PASS);
+}
+
+/* In what is called the watch on our own code stands; so in those below. */
+static PlannedStmt *
+call_planner(PGV_PLANNER_ARGS)
+{
+	PlannedStmt *result;
+
+	if (likely(!pgv_overhead_running))
+		return next_planner(PGV_PLANNER_PASS);
+	pgv_overhead_stop();
+	result = next_planner(PGV_PLANNER_PASS);
+	pgv_overhead_start();
+	return result;
 }
 
 /* Planning failed: that is how the execution ended. */
@@ -554,6 +580,17 @@ client_planner(bool counted, PGV_PLANNER_ARGS)
 }
 
 static PlannedStmt *
+timed_planner(bool counted, PGV_PLANNER_ARGS)
+{
+	PlannedStmt *result;
+
+	pgv_overhead_start();
+	result = client_planner(counted, PGV_PLANNER_PASS);
+	pgv_overhead_stop();
+	return result;
+}
+
+static PlannedStmt *
 pgv_planner(PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
@@ -562,9 +599,11 @@ pgv_planner(PGV_PLANNER_ARGS)
 	bool		counted;
 
 	if (!is_on() || query_string == NULL)
-		return call_planner(PGV_PLANNER_PASS);
+		return next_planner(PGV_PLANNER_PASS);
 	note_arrival();
 	counted = is_counted();
+	if (is_timed())
+		return timed_planner(counted, PGV_PLANNER_PASS);
 	if (level == 0)
 		return client_planner(counted, PGV_PLANNER_PASS);
 	if (counted)
@@ -579,12 +618,25 @@ pgv_planner(PGV_PLANNER_ARGS)
 /* ----- execution ----- */
 
 static void
-call_start(QueryDesc *queryDesc, int eflags)
+next_start(QueryDesc *queryDesc, int eflags)
 {
 	if (prev_ExecutorStart)
 		prev_ExecutorStart(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+static void
+call_start(QueryDesc *queryDesc, int eflags)
+{
+	if (likely(!pgv_overhead_running))
+	{
+		next_start(queryDesc, eflags);
+		return;
+	}
+	pgv_overhead_stop();
+	next_start(queryDesc, eflags);
+	pgv_overhead_start();
 }
 
 /* Does the client read or write rows, so that the detector should see it? */
@@ -684,18 +736,12 @@ start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 }
 
 static void
-pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
+start_on(QueryDesc *queryDesc, int eflags)
 {
 	PgvStatementRef ref;
 	bool		counted;
 	bool		watched;
 
-	if (!is_on())
-	{
-		call_start(queryDesc, eflags);
-		return;
-	}
-	note_arrival();
 	counted = is_counted();
 	watched = is_watched(queryDesc, eflags);
 	if ((!counted && !watched) || queryDesc->sourceText == NULL)
@@ -713,12 +759,44 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 }
 
 static void
-call_run(PGV_RUN_ARGS)
+pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
+{
+	if (!is_on())
+	{
+		next_start(queryDesc, eflags);
+		return;
+	}
+	note_arrival();
+	if (is_timed())
+	{
+		pgv_overhead_start();
+		start_on(queryDesc, eflags);
+		pgv_overhead_stop();
+	}
+	else
+		start_on(queryDesc, eflags);
+}
+
+static void
+next_run(PGV_RUN_ARGS)
 {
 	if (prev_ExecutorRun)
 		prev_ExecutorRun(PGV_RUN_PASS);
 	else
 		standard_ExecutorRun(PGV_RUN_PASS);
+}
+
+static void
+call_run(PGV_RUN_ARGS)
+{
+	if (likely(!pgv_overhead_running))
+	{
+		next_run(PGV_RUN_PASS);
+		return;
+	}
+	pgv_overhead_stop();
+	next_run(PGV_RUN_PASS);
+	pgv_overhead_start();
 }
 
 /* Has this run reached the end of the result? */
@@ -831,15 +909,10 @@ run_uncounted(PGV_RUN_ARGS)
 }
 
 static void
-pgv_ExecutorRun(PGV_RUN_ARGS)
+run_on(PGV_RUN_ARGS)
 {
 	PgvFrame   *frame;
 
-	if (!is_on())
-	{
-		call_run(PGV_RUN_PASS);
-		return;
-	}
 	if (pgv_n_plus_one && finishes_later(queryDesc))
 		pgv_nplusone_wrote(queryDesc);
 	frame = pgv_frame_of(queryDesc);
@@ -852,7 +925,22 @@ pgv_ExecutorRun(PGV_RUN_ARGS)
 }
 
 static void
-call_finish(QueryDesc *queryDesc)
+pgv_ExecutorRun(PGV_RUN_ARGS)
+{
+	if (!is_on())
+		next_run(PGV_RUN_PASS);
+	else if (is_timed())
+	{
+		pgv_overhead_start();
+		run_on(PGV_RUN_PASS);
+		pgv_overhead_stop();
+	}
+	else
+		run_on(PGV_RUN_PASS);
+}
+
+static void
+next_finish(QueryDesc *queryDesc)
 {
 	if (prev_ExecutorFinish)
 		prev_ExecutorFinish(queryDesc);
@@ -861,18 +949,25 @@ call_finish(QueryDesc *queryDesc)
 }
 
 static void
-pgv_ExecutorFinish(QueryDesc *queryDesc)
+call_finish(QueryDesc *queryDesc)
+{
+	if (likely(!pgv_overhead_running))
+	{
+		next_finish(queryDesc);
+		return;
+	}
+	pgv_overhead_stop();
+	next_finish(queryDesc);
+	pgv_overhead_start();
+}
+
+static void
+finish_on(QueryDesc *queryDesc)
 {
 	PgvFrame   *frame;
 	PgvMeasure	measure;
 	PgvScope	scope;
 
-	/* without writes there are no triggers to run */
-	if (!is_on() || !finishes_later(queryDesc))
-	{
-		call_finish(queryDesc);
-		return;
-	}
 	frame = pgv_frame_of(queryDesc);
 	pgv_measure_begin(&measure);
 	if (frame != NULL)
@@ -907,15 +1002,43 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 }
 
 static void
-pgv_ExecutorEnd(QueryDesc *queryDesc)
+pgv_ExecutorFinish(QueryDesc *queryDesc)
+{
+	/* without writes there are no triggers to run */
+	if (!is_on() || !finishes_later(queryDesc))
+		next_finish(queryDesc);
+	else if (is_timed())
+	{
+		pgv_overhead_start();
+		finish_on(queryDesc);
+		pgv_overhead_stop();
+	}
+	else
+		finish_on(queryDesc);
+}
+
+static void
+end_on(QueryDesc *queryDesc)
 {
 	PgvFrame   *frame = pgv_frame_of(queryDesc);
 
-	if (frame != NULL)
+	if (frame == NULL)
+		return;
+	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
+	frame->query = NULL;
+}
+
+static void
+pgv_ExecutorEnd(QueryDesc *queryDesc)
+{
+	if (is_timed() && is_on())
 	{
-		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
-		frame->query = NULL;
+		pgv_overhead_start();
+		end_on(queryDesc);
+		pgv_overhead_stop();
 	}
+	else
+		end_on(queryDesc);
 	if (prev_ExecutorEnd)
 		prev_ExecutorEnd(queryDesc);
 	else
@@ -925,12 +1048,25 @@ pgv_ExecutorEnd(QueryDesc *queryDesc)
 /* ----- utility statements ----- */
 
 static void
-call_utility(PGV_UTILITY_ARGS)
+next_utility(PGV_UTILITY_ARGS)
 {
 	if (prev_ProcessUtility)
 		prev_ProcessUtility(PGV_UTILITY_PASS);
 	else
 		standard_ProcessUtility(PGV_UTILITY_PASS);
+}
+
+static void
+call_utility(PGV_UTILITY_ARGS)
+{
+	if (likely(!pgv_overhead_running))
+	{
+		next_utility(PGV_UTILITY_PASS);
+		return;
+	}
+	pgv_overhead_stop();
+	next_utility(PGV_UTILITY_PASS);
+	pgv_overhead_start();
 }
 
 /* Rows that a utility statement retrieved or changed, as pg_stat_statements. */
@@ -1076,18 +1212,12 @@ execute_on(uint64 route, PGV_UTILITY_ARGS)
 }
 
 static void
-pgv_ProcessUtility(PGV_UTILITY_ARGS)
+dispatch_utility(PGV_UTILITY_ARGS)
 {
 	int			location = pstmt->stmt_location;
 	int			length = pstmt->stmt_len;
 	uint64		route;
 
-	if (!is_on())
-	{
-		call_utility(PGV_UTILITY_PASS);
-		return;
-	}
-	note_arrival();
 	if (pgv_n_plus_one)
 		tell_detector(pstmt->utilityStmt);
 	route = note_tags(queryString, pstmt->stmt_location, pstmt->stmt_len,
@@ -1101,6 +1231,25 @@ pgv_ProcessUtility(PGV_UTILITY_ARGS)
 	/* pstmt may be gone; EXECUTE stands elsewhere than what it executes */
 	if (is_clients())
 		note_place(queryString, location, length);
+}
+
+static void
+pgv_ProcessUtility(PGV_UTILITY_ARGS)
+{
+	if (!is_on())
+	{
+		next_utility(PGV_UTILITY_PASS);
+		return;
+	}
+	note_arrival();
+	if (is_timed())
+	{
+		pgv_overhead_start();
+		dispatch_utility(PGV_UTILITY_PASS);
+		pgv_overhead_stop();
+	}
+	else
+		dispatch_utility(PGV_UTILITY_PASS);
 }
 
 /* ----- errors ----- */
@@ -1326,7 +1475,10 @@ static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
 					  SubTransactionId parent, void *arg)
 {
-	if (event != SUBXACT_EVENT_ABORT_SUB || !pgv_errors_any || !is_on())
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	pgv_overhead_drop();
+	if (!pgv_errors_any || !is_on())
 		return;
 	if (level > 0 || (error_context_stack != NULL && error_context_stack != &witness))
 		pgv_errors_stopped(enclosing_statement());

@@ -19,6 +19,7 @@
 #include "collect/across_judge.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
 #include "collect/routes.h"
@@ -57,7 +58,8 @@ request_memory(void)
 											 add_size(pgv_pending_shmem_size(),
 													  add_size(pgv_recent_shmem_size(),
 															   add_size(pgv_across_shmem_size(),
-																		pgv_persist_shmem_size()))))));
+																		add_size(pgv_overhead_shmem_size(),
+																				 pgv_persist_shmem_size())))))));
 	RequestNamedLWLockTranche("pg_vitals_store", pgv_store_locks());
 	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
@@ -107,6 +109,7 @@ startup_memory(void)
 	pgv_pending_shmem_init();
 	pgv_recent_shmem_init();
 	pgv_across_shmem_init();
+	pgv_overhead_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();

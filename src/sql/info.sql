@@ -8,6 +8,7 @@ CREATE FUNCTION _info(
 	OUT statements bigint,
 	OUT statements_max bigint,
 	OUT evictions bigint,
+	OUT refused bigint,
 	OUT findings bigint,
 	OUT findings_max bigint,
 	OUT findings_evicted bigint,
@@ -20,7 +21,11 @@ CREATE FUNCTION _info(
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
+	OUT coverage double precision,
+	OUT executions_sampled bigint,
+	OUT hook_time double precision,
 	OUT memory_bytes bigint,
+	OUT memory_used_bytes bigint,
 	OUT last_persisted timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgv_surface_info'
@@ -36,6 +41,7 @@ SELECT
 	i.statements,
 	i.statements_max,
 	i.evictions,
+	i.refused,
 	i.findings,
 	i.findings_max,
 	i.findings_evicted,
@@ -48,7 +54,11 @@ SELECT
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
+	i.coverage,
+	i.executions_sampled,
+	i.hook_time,
 	i.memory_bytes,
+	i.memory_used_bytes,
 	i.last_persisted
 FROM _info() AS i;
 
@@ -64,6 +74,8 @@ COMMENT ON COLUMN info.statements_max IS
 'rows that the table of statements can hold (pg_vitals.max_statements)';
 COMMENT ON COLUMN info.evictions IS
 'statements pushed out since the server started; their counters are in the rows <evicted>';
+COMMENT ON COLUMN info.refused IS
+'of the evictions: statements that found the table full and got no row, nearly all because they ran once and were quick';
 COMMENT ON COLUMN info.findings IS
 'rows in the table of N+1 findings';
 COMMENT ON COLUMN info.findings_max IS
@@ -88,8 +100,16 @@ COMMENT ON COLUMN info.texts_dropped IS
 'texts that were not kept since the server started because pg_vitals.text_memory was full';
 COMMENT ON COLUMN info.executions IS
 'executions counted, of all statements';
+COMMENT ON COLUMN info.coverage IS
+'share of the executions, from 0 to 1, that are in rows of their own and not in a row <evicted>; NULL if there are none';
+COMMENT ON COLUMN info.executions_sampled IS
+'statements that clients sent whose hooks were timed, one of 128, since the server started or everything was reset';
+COMMENT ON COLUMN info.hook_time IS
+'ms that pg_vitals'' own code took in its hooks for all that clients sent, estimated from executions_sampled, since then';
 COMMENT ON COLUMN info.memory_bytes IS
 'shared memory reserved by pg_vitals, in bytes';
+COMMENT ON COLUMN info.memory_used_bytes IS
+'bytes of it in use by rows, whole, and by texts, without the overhead of storing them';
 COMMENT ON COLUMN info.last_persisted IS
 'what had ended by this time is on disk; NULL if nothing was written since the server started';
 

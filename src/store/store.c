@@ -74,6 +74,7 @@ typedef struct PgvSharedPartition
 	uint32		entries;		/* residuals included */
 	bool		has_residual;
 	uint64		evictions;
+	uint64		refused;		/* of these, keys that were given no entry */
 	TimestampTz latest;			/* since when its youngest entry was there */
 } PgvSharedPartition;
 
@@ -676,6 +677,7 @@ merge_into_residual(PgvTable *table, uint32 partition, const void *key,
 	if (slot == PGV_NONE && !must)
 		return false;
 	table->partitions[partition].evictions++;
+	table->partitions[partition].refused++;
 	given_up->n += kind->delta_texts(delta, given_up->ids + given_up->n);
 	/* a partition full of residuals of other databases: better there */
 	if (slot == PGV_NONE && kind->residual_key != NULL)
@@ -980,6 +982,9 @@ pgv_store_stats(const PgvKind *kind, PgvStoreStats *stats)
 		LWLockAcquire(&table->locks[p].lock, LW_SHARED);
 		stats->entries += table->partitions[p].entries;
 		stats->evictions += table->partitions[p].evictions;
+		stats->refused += table->partitions[p].refused;
 		LWLockRelease(&table->locks[p].lock);
 	}
+	stats->memory_used = stats->entries *
+		(sizeof(PgvSharedHeader) + table->slot_size + MAXALIGN(kind->tail_size));
 }

@@ -94,7 +94,9 @@ typedef struct PgvStoreStats
 	uint64		entries;
 	uint64		limit;
 	uint64		evictions;
-	uint64		memory_bytes;
+	uint64		refused;		/* of these, keys that were given no entry */
+	uint64		memory_bytes;	/* reserved */
+	uint64		memory_used;	/* by entries, with the room of their tails */
 } PgvStoreStats;
 
 /*

@@ -21,6 +21,7 @@
 #include "base/histogram.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -389,6 +390,9 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
 	if (want.any_queryid && want.dbid == InvalidOid && want.userid == InvalidOid)
+	{
 		pgv_store_set_reset_time(GetCurrentTimestamp());
+		pgv_overhead_reset();
+	}
 	PG_RETURN_INT64((int64) gone);
 }

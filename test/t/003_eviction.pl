@@ -69,6 +69,12 @@ check_size('one session');
 is(ask(q{SELECT calls FROM vitals.statements WHERE query = 'SELECT $1 AS favourite' AND datname = 'app1'}),
 	220, 'a statement in frequent use is never pushed out');
 cmp_ok(ask('SELECT evictions FROM vitals.info'), '>=', 49000, 'evictions are counted');
+cmp_ok(ask('SELECT refused FROM vitals.info'), '>=', 40000, 'most of them never had a row');
+is(ask('SELECT refused <= evictions AND memory_used_bytes < memory_bytes FROM vitals.info'), 't',
+	'they are among the evictions; a full table is within its memory');
+is(ask(q{SELECT i.executions = s.calls, round(i.coverage * i.executions) = s.calls - s.evicted, i.coverage < 0.1
+		FROM vitals.info AS i, (SELECT sum(calls) AS calls, sum(calls) FILTER (WHERE query = '<evicted>') AS evicted
+			FROM vitals.statements) AS s}), 't|t|t', 'coverage tells the share that is not in <evicted>');
 is(ask(q{SELECT sum(h.calls) = s.calls
 		FROM vitals.statements AS s, vitals.histogram(s.queryid) AS h
 		WHERE s.query = 'SELECT $1 AS favourite' GROUP BY s.calls}), 't',
