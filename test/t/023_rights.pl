@@ -60,7 +60,9 @@ foreach my $role ('alice', 'bob', 'grp')
 		# a finding with parent, link, tags and suggestion
 		"SELECT id, name AS of_$role FROM author ORDER BY id /*controller='list_$role'*/;",
 		(map { "SELECT title AS of_$role FROM book WHERE author_id = " . 7 * $_ . " /*controller='list_$role'*/;" } 1 .. 12)));
-	# and one that is only suspected, which takes a steady pace
+	# an error
+	like(error_as($role, "SELECT 1 / (id - id) AS of_$role FROM author;"), qr/^22012/, "$role: an error");
+	# and a finding that is only suspected, which takes a steady pace
 	my $suspected = 0;
 	for (my $end = time + $PostgreSQL::Test::Utils::timeout_default; !$suspected && time < $end;)
 	{
@@ -92,6 +94,7 @@ my %views = (
 		text => [qw(kind confidence datname username application_name tags query parent_query link suggestion evidence)],
 	},
 	routes => { text => [qw(datname username application_name tags route)] },
+	errors => { text => [qw(username datname sqlstate condition query)] },
 	info => { text => ['version'], public => 1 },
 );
 is_deeply([ split /\n/, ask(q{SELECT relname FROM pg_class WHERE relnamespace = 'vitals'::regnamespace
@@ -171,7 +174,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
+	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'histogram(bigint)' => 'everybody',
 	'mark()' => 'everybody',
@@ -204,8 +207,9 @@ is(ask(q{SELECT count(*) FROM pg_language AS l JOIN pg_proc AS p ON p.prolang = 
 is(ask_as('plain', q{SELECT count(*), count(queryid), count(fingerprint), count(nullif(query, '<insufficient privilege>'))
 		FROM vitals._statements() WHERE userid IN ('alice'::regrole, 'bob'::regrole)}) =~ s/^[1-9]\d*/n/r, 'n|0|0|0',
 	'_statements() hides the same');
-is(ask_as('plain', q{SELECT (SELECT count(*) FROM vitals._n_plus_one()), (SELECT count(*) FROM vitals._routes())}), '0|0',
-	'_n_plus_one() and _routes() show nothing of others');
+is(ask_as('plain', q{SELECT (SELECT count(*) FROM vitals._n_plus_one()), (SELECT count(*) FROM vitals._routes()),
+		(SELECT count(*) FROM vitals._errors())}), '0|0|0',
+	'_n_plus_one(), _routes() and _errors() show nothing of others');
 
 # With the identifiers of others one gets nothing either, nor whether there is such a thing.
 my %bobs = map { split /\|/ } split /\n/, ask(q{
