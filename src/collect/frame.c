@@ -201,18 +201,16 @@ add_blocks(PgvUsage *usage, const PgvMeasure *measure, const int64 *now)
 void
 pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 {
-	const int64 *now = (const int64 *) &pgBufferUsage;
-	int64		changed = pgWalUsage.wal_bytes ^ measure->wal.wal_bytes;
 	instr_time	took;
 
 	INSTR_TIME_SET_CURRENT(measured_end);
 	took = measured_end;
 	INSTR_TIME_SUBTRACT(took, measure->start);
 	usage->time_ms += INSTR_TIME_GET_MILLISEC(took);
-	for (int i = 0; i < PGV_NBLOCKS; i++)
-		changed |= now[i] ^ measure->blocks[i];
-	if (changed != 0)
-		add_blocks(usage, measure, now);
+	/* a call: unrolled, as it would be, the loop is longer than all else here */
+	if (memcmp(measure->blocks, &pgBufferUsage, sizeof(measure->blocks)) != 0 ||
+		pgWalUsage.wal_bytes != measure->wal.wal_bytes)
+		add_blocks(usage, measure, (const int64 *) &pgBufferUsage);
 }
 
 void
