@@ -41,6 +41,7 @@ UNITS = \
 	collect/findings \
 	collect/since \
 	collect/tell \
+	collect/brake \
 	collect/nested \
 	collect/chance \
 	collect/signs \

@@ -37,6 +37,7 @@
 
 #include "base/settings.h"
 #include "base/sqltext.h"
+#include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/frame.h"
 #include "collect/identity.h"
@@ -400,7 +401,7 @@ note_tags(const char *source, int location, int length, bool frozen)
 	if (level > 0)
 		return 0;
 	route = pgv_tagging_note(source, location, length, frozen, &new_request);
-	if (unlikely(new_request) && pgv_n_plus_one)
+	if (unlikely(new_request) && pgv_detects())
 		pgv_nplusone_forget();
 	return route;
 }
@@ -643,7 +644,7 @@ call_start(QueryDesc *queryDesc, int eflags)
 static bool
 is_watched(QueryDesc *queryDesc, int eflags)
 {
-	if (!pgv_n_plus_one || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+	if (!pgv_detects() || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return false;
 	if (queryDesc->operation != CMD_SELECT)
 		return level == 0;
@@ -913,7 +914,7 @@ run_on(PGV_RUN_ARGS)
 {
 	PgvFrame   *frame;
 
-	if (pgv_n_plus_one && finishes_later(queryDesc))
+	if (pgv_detects() && finishes_later(queryDesc))
 		pgv_nplusone_wrote(queryDesc);
 	frame = pgv_frame_of(queryDesc);
 	if (frame != NULL)

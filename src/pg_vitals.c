@@ -17,6 +17,7 @@
 #include "base/worker.h"
 #include "collect/across.h"
 #include "collect/across_judge.h"
+#include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/overhead.h"
@@ -48,18 +49,25 @@ static PgvPendingPart *const pending[] = {
 static shmem_request_hook_type prev_shmem_request = NULL;
 static shmem_startup_hook_type prev_shmem_startup = NULL;
 
+/* What each unit that has shared memory wants of it. */
+static Size (*const memory_sizes[]) (void) = {
+	pgv_store_shmem_size,
+	pgv_texts_shmem_size,
+	pgv_pending_shmem_size,
+	pgv_recent_shmem_size,
+	pgv_across_shmem_size,
+	pgv_overhead_shmem_size,
+	pgv_brake_shmem_size,
+	pgv_persist_shmem_size,
+};
+
 static void
 request_memory(void)
 {
 	if (prev_shmem_request)
 		prev_shmem_request();
-	RequestAddinShmemSpace(add_size(pgv_store_shmem_size(),
-									add_size(pgv_texts_shmem_size(),
-											 add_size(pgv_pending_shmem_size(),
-													  add_size(pgv_recent_shmem_size(),
-															   add_size(pgv_across_shmem_size(),
-																		add_size(pgv_overhead_shmem_size(),
-																				 pgv_persist_shmem_size())))))));
+	for (int i = 0; i < lengthof(memory_sizes); i++)
+		RequestAddinShmemSpace(memory_sizes[i] ());
 	RequestNamedLWLockTranche("pg_vitals_store", pgv_store_locks());
 	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
@@ -110,6 +118,7 @@ startup_memory(void)
 	pgv_recent_shmem_init();
 	pgv_across_shmem_init();
 	pgv_overhead_shmem_init();
+	pgv_brake_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();

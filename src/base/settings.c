@@ -25,6 +25,7 @@ int			pgv_n_plus_one_max_gap_ms = 250;
 int			pgv_n_plus_one_sample_rows = 64;
 int			pgv_n_plus_one_action = PGV_ACTION_OFF;
 bool		pgv_n_plus_one_across_sessions = false;
+double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
 
 static bool all_defined = false;
@@ -160,6 +161,11 @@ define_collection(void)
 							"Zero writes them at a clean shutdown only.",
 							&pgv_persist_interval_s, 60, 0, 86400,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomRealVariable("pg_vitals.max_overhead",
+							 "Sets how many percent of a session's time pg_vitals may take.",
+							 "Above it, a share of the statements is looked at for N+1 patterns; all are counted. Zero sets no limit.",
+							 &pgv_max_overhead, 2.0, 0.0, 100.0,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 static void

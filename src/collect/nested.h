@@ -15,7 +15,7 @@
 #include "portability/instr_time.h"
 #include "tcop/pquery.h"
 
-#include "base/settings.h"
+#include "collect/brake.h"
 
 typedef enum PgvScopeKind
 {
@@ -116,7 +116,7 @@ static inline void
 pgv_nested_begin(PgvNested *nested, QueryDesc *query, bool measured)
 {
 	nested->repeat = NULL;
-	if (pgv_scope != NULL && pgv_n_plus_one &&
+	if (pgv_scope != NULL && pgv_detects() &&
 		(query->plannedstmt->relationOids != NIL || query->already_executed ||
 		 query->operation != CMD_SELECT))
 		pgv_nested_start(nested, query, measured);
@@ -131,7 +131,7 @@ pgv_nested_end(PgvNested *nested, QueryDesc *query, uint64 count, double time_ms
 {
 	if (nested->repeat != NULL)
 		pgv_nested_ran(nested, query, time_ms);
-	if (count != 0 && pgv_scope != NULL && pgv_n_plus_one &&
+	if (count != 0 && pgv_scope != NULL && pgv_detects() &&
 		ActivePortal != NULL && ActivePortal->queryDesc == query)
 		pgv_nested_fetched(nested, query);
 }

@@ -24,9 +24,12 @@
 #include "portability/instr_time.h"
 #include "storage/shmem.h"
 
+#include "collect/brake.h"
+#include "collect/nplusone.h"
 #include "collect/overhead.h"
 
 #define PGV_OVERHEAD_TRIES 32
+#define PGV_OVERHEAD_BELIEVED_NS INT64CONST(100000)
 
 typedef struct PgvSharedOverhead
 {
@@ -43,6 +46,7 @@ uint32		pgv_overhead_countdown = 1;
 static bool chosen = false;		/* does the countdown lead to a sample? */
 static instr_time started;
 static int64 clock_ns = -1;		/* of two looks at the clock, the time between */
+static int64 sample_ns = 0;		/* what our code took in the present sample */
 
 Size
 pgv_overhead_shmem_size(void)
@@ -101,6 +105,21 @@ next_distance(void)
 }
 
 /*
+ * Each sample stands for a row of statements.  A process that was interrupted
+ * shows a time that is not ours; the brake is to be slow to believe it.
+ */
+static void
+tell_brake(void)
+{
+	int64		own_ns = Min(sample_ns, PGV_OVERHEAD_BELIEVED_NS) * PGV_OVERHEAD_SHARE;
+
+	sample_ns = 0;
+	if (pgv_brake_turn(PGV_OVERHEAD_SHARE, own_ns,
+					   (int64) (INSTR_TIME_GET_MILLISEC(started) * 1e6)))
+		pgv_nplusone_forget();
+}
+
+/*
  * The countdown has come to 0: at the chosen statement, or, to choose the next,
  * at the one behind it and at the backend's first.
  */
@@ -126,6 +145,7 @@ pgv_overhead_turn(void)
 	pg_atomic_fetch_add_u64(&shared->sampled, 1);
 	pgv_overhead_timing = true;
 	pgv_overhead_start();
+	tell_brake();
 }
 
 void
@@ -146,6 +166,7 @@ pgv_overhead_stop(void)
 		return;
 	took = ns_since(started) - clock_ns;
 	pgv_overhead_running = false;
+	sample_ns += took;
 	pg_atomic_fetch_add_u64(&shared->ns, (uint64) took);
 }
 

@@ -24,6 +24,8 @@ CREATE FUNCTION _info(
 	OUT coverage double precision,
 	OUT executions_sampled bigint,
 	OUT hook_time double precision,
+	OUT statements_unwatched bigint,
+	OUT last_braked timestamptz,
 	OUT memory_bytes bigint,
 	OUT memory_used_bytes bigint,
 	OUT last_persisted timestamptz)
@@ -57,6 +59,8 @@ SELECT
 	i.coverage,
 	i.executions_sampled,
 	i.hook_time,
+	i.statements_unwatched,
+	i.last_braked,
 	i.memory_bytes,
 	i.memory_used_bytes,
 	i.last_persisted
@@ -106,6 +110,10 @@ COMMENT ON COLUMN info.executions_sampled IS
 'statements that clients sent whose hooks were timed, one of 128, since the server started or everything was reset';
 COMMENT ON COLUMN info.hook_time IS
 'ms that pg_vitals'' own code took in its hooks for all that clients sent, estimated from executions_sampled, since then';
+COMMENT ON COLUMN info.statements_unwatched IS
+'statements that clients sent and that were counted, but not looked at for N+1 patterns, because pg_vitals took more of the session than pg_vitals.max_overhead, since the server started or everything was reset';
+COMMENT ON COLUMN info.last_braked IS
+'when a session last began to look at fewer statements for that reason, or to look at more again; NULL if none has since the server started or everything was reset';
 COMMENT ON COLUMN info.memory_bytes IS
 'shared memory reserved by pg_vitals, in bytes';
 COMMENT ON COLUMN info.memory_used_bytes IS

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "collect/across.h"
+#include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/nplusone.h"
@@ -62,6 +63,17 @@ set_executions(PgvRows *rows)
 }
 
 static void
+set_brake(PgvRows *rows)
+{
+	PgvBrakeStats brake;
+
+	pgv_brake_stats(&brake);
+	pgv_row_set(rows, "statements_unwatched", Int64GetDatum((int64) brake.unwatched));
+	if (brake.last != 0)
+		pgv_row_set(rows, "last_braked", TimestampTzGetDatum(brake.last));
+}
+
+static void
 set_store(PgvRows *rows)
 {
 	PgvStoreStats statements;
@@ -97,6 +109,7 @@ set_store(PgvRows *rows)
 									   pgv_recent_shmem_size() +
 									   pgv_across_shmem_size() +
 									   pgv_overhead_shmem_size() +
+									   pgv_brake_shmem_size() +
 									   pgv_texts_shmem_size())));
 	pgv_row_set(rows, "memory_used_bytes",
 				Int64GetDatum((int64) (statements.memory_used + findings.memory_used +
@@ -115,6 +128,7 @@ pgv_surface_info(PG_FUNCTION_ARGS)
 	pgv_row_set(&rows, "stats_reset", TimestampTzGetDatum(pgv_store_reset_time()));
 	pgv_pending_collect();
 	set_executions(&rows);
+	set_brake(&rows);
 	set_store(&rows);
 	last = pgv_persist_last();
 	if (last != 0)

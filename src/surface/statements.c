@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "base/histogram.h"
+#include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/overhead.h"
@@ -393,6 +394,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	{
 		pgv_store_set_reset_time(GetCurrentTimestamp());
 		pgv_overhead_reset();
+		pgv_brake_reset();
 	}
 	PG_RETURN_INT64((int64) gone);
 }
