@@ -28,6 +28,7 @@ UNITS = \
 	collect/buckets \
 	collect/pending \
 	collect/statements \
+	collect/resources \
 	collect/routes \
 	collect/errors \
 	collect/links \
@@ -59,6 +60,7 @@ UNITS = \
 	surface/findings \
 	surface/routes \
 	surface/errors \
+	surface/resources \
 	surface/ci \
 	surface/info \
 	surface/sandbox \
@@ -76,6 +78,7 @@ SQL_PARTS = \
 	n_plus_one \
 	routes \
 	errors \
+	resources \
 	ci \
 	rewrite \
 	info

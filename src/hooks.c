@@ -520,9 +520,8 @@ call_planner(PGV_PLANNER_ARGS)
 
 /* Planning failed: that is how the execution ended. */
 static void
-planner_failed(PgvStatementRef *ref, const PgvMeasure *measure, PgvUsage *usage)
+planner_failed(PgvStatementRef *ref, const PgvUsage *usage)
 {
-	pgv_measure_end(measure, usage);
 	ref->route = note_tags(ref->source, ref->location, ref->length, true);
 	count_error(ref, usage);
 }
@@ -537,7 +536,7 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 
 	self.counted = counted ? ref : NULL;
 	pgv_usage_clear(usage);
-	pgv_measure_begin(&measure);
+	pgv_measure_begin(&measure, self.counted, NULL);
 	pgv_scope_enter(&self.scope, PGV_SCOPE_PLANNER, NULL);
 	level++;
 	PG_TRY();
@@ -548,8 +547,9 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 	{
 		level--;
 		pgv_scope_leave(&self.scope);
+		pgv_measure_end(&measure, usage);
 		if (counted)
-			planner_failed(ref, &measure, usage);
+			planner_failed(ref, usage);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -828,7 +828,7 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 	if (frame->watch.watched)
 		queryDesc->dest = pgv_nplusone_run(&frame->watch, queryDesc,
 										   &frame->statement, count != 0);
-	pgv_measure_begin(measure);
+	pgv_measure_begin(measure, frame->counted ? &frame->statement : NULL, queryDesc);
 	frame->running = measure;
 	*measuring = true;
 	pgv_scope_enter(scope, PGV_SCOPE_RUN, queryDesc);
@@ -962,17 +962,12 @@ call_finish(QueryDesc *queryDesc)
 	pgv_overhead_start();
 }
 
+/* Without a frame, triggers still run one level down. */
 static void
-finish_on(QueryDesc *queryDesc)
+finish_uncounted(QueryDesc *queryDesc)
 {
-	PgvFrame   *frame;
-	PgvMeasure	measure;
 	PgvScope	scope;
 
-	frame = pgv_frame_of(queryDesc);
-	pgv_measure_begin(&measure);
-	if (frame != NULL)
-		frame->running = &measure;
 	pgv_scope_enter(&scope, PGV_SCOPE_FINISH, queryDesc);
 	level++;
 	PG_TRY();
@@ -983,16 +978,39 @@ finish_on(QueryDesc *queryDesc)
 	{
 		level--;
 		pgv_scope_leave(&scope);
-		if (frame != NULL)
-			run_failed(frame, &measure, queryDesc);
 		arrival.at = 0;
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	level--;
 	pgv_scope_leave(&scope);
-	if (frame == NULL)
-		return;
+}
+
+static void
+finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
+{
+	PgvMeasure	measure;
+	PgvScope	scope;
+
+	pgv_measure_begin(&measure, frame->counted ? &frame->statement : NULL, NULL);
+	frame->running = &measure;
+	pgv_scope_enter(&scope, PGV_SCOPE_FINISH, queryDesc);
+	level++;
+	PG_TRY();
+	{
+		call_finish(queryDesc);
+	}
+	PG_CATCH();
+	{
+		level--;
+		pgv_scope_leave(&scope);
+		run_failed(frame, &measure, queryDesc);
+		arrival.at = 0;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	level--;
+	pgv_scope_leave(&scope);
 	frame->running = NULL;
 	pgv_measure_end(&measure, &frame->usage);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
@@ -1000,6 +1018,17 @@ finish_on(QueryDesc *queryDesc)
 		last_end = pgv_measured_at();
 	if (frame->counted)
 		note_done_measured();
+}
+
+static void
+finish_on(QueryDesc *queryDesc)
+{
+	PgvFrame   *frame = pgv_frame_of(queryDesc);
+
+	if (frame != NULL)
+		finish_frame(frame, queryDesc);
+	else
+		finish_uncounted(queryDesc);
 }
 
 static void
@@ -1135,7 +1164,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 {
 	self->counted = ref;
 	self->usage = usage;
-	pgv_measure_begin(&self->measure);
+	pgv_measure_begin(&self->measure, ref, NULL);
 	pgv_scope_enter_utility(&self->scope, pstmt, queryString);
 	level++;
 	utility = self;
@@ -1148,11 +1177,9 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 		level--;
 		pgv_scope_leave(&self->scope);
 		utility = self->outer;
+		pgv_measure_end(&self->measure, usage);
 		if (ref != NULL)
-		{
-			pgv_measure_end(&self->measure, usage);
 			count_error(ref, usage);
-		}
 		arrival.at = 0;
 		PG_RE_THROW();
 	}

@@ -23,6 +23,7 @@
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
+#include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "hooks.h"
@@ -38,12 +39,14 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_findings,
 	&pgv_kind_routes,
 	&pgv_kind_errors,
+	&pgv_kind_resources,
 };
 
 /* Those that are counted at every statement's end. */
 static PgvPendingPart *const pending[] = {
 	&pgv_pending_statements,
 	&pgv_pending_routes,
+	&pgv_pending_resources,
 };
 
 static shmem_request_hook_type prev_shmem_request = NULL;

@@ -25,6 +25,7 @@ int			pgv_n_plus_one_max_gap_ms = 250;
 int			pgv_n_plus_one_sample_rows = 64;
 int			pgv_n_plus_one_action = PGV_ACTION_OFF;
 bool		pgv_n_plus_one_across_sessions = false;
+bool		pgv_track_resources = true;
 double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
 
@@ -138,6 +139,11 @@ define_collection(void)
 							 "Selects which statements are counted.",
 							 "\"top\" counts what clients send, \"all\" also the statements inside functions.",
 							 &pgv_track, PGV_TRACK_TOP, track_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_vitals.track_resources",
+							 "Measures CPU, kernel I/O and memory of a sample of the executions.",
+							 NULL,
+							 &pgv_track_resources, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_vitals.max_statements",
 							"Sets how many different statements are kept.",

@@ -35,6 +35,7 @@ extern int	pgv_n_plus_one_sample_rows;
 extern int	pgv_n_plus_one_action;
 extern bool pgv_n_plus_one_across_sessions;
 extern int	pgv_persist_interval_s;
+extern bool pgv_track_resources;
 extern double pgv_max_overhead;		/* percent; 0: no limit */
 
 /*

@@ -40,6 +40,7 @@ static PgvFrame *free_frames = NULL;
 static PgvFrame *open_frames = NULL;
 
 static instr_time measured_end;
+static const PgvMeasure *innermost = NULL;
 
 static PgvFrame *
 take_frame(void)
@@ -143,8 +144,14 @@ note_counters(PgvMeasure *measure)
 }
 
 void
-pgv_measure_begin(PgvMeasure *measure)
+pgv_measure_begin(PgvMeasure *measure, const PgvStatementRef *statement,
+				  QueryDesc *query)
 {
+	measure->outer = innermost;
+	measure->statement = statement;
+	measure->query = query;
+	innermost = measure;
+	pgv_resources_begin(&measure->reading, statement, query);
 	note_counters(measure);
 	INSTR_TIME_SET_CURRENT(measure->start);
 }
@@ -198,24 +205,47 @@ add_blocks(PgvUsage *usage, const PgvMeasure *measure, const int64 *now)
 		add_times(usage, &measure->times);
 }
 
+/* The kernel was read when this began: what was used goes to the statement. */
+static void
+end_reading(const PgvMeasure *measure, double ms)
+{
+	const PgvMeasure *outer = measure->outer;
+
+	while (outer != NULL && outer->statement == NULL)
+		outer = outer->outer;
+	pgv_resources_end(&measure->reading, measure->statement,
+					  outer != NULL ? outer->statement : NULL, measure->query, ms);
+}
+
 void
 pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 {
 	instr_time	took;
+	double		ms;
 
 	INSTR_TIME_SET_CURRENT(measured_end);
 	took = measured_end;
 	INSTR_TIME_SUBTRACT(took, measure->start);
-	usage->time_ms += INSTR_TIME_GET_MILLISEC(took);
+	ms = INSTR_TIME_GET_MILLISEC(took);
+	usage->time_ms += ms;
+	innermost = measure->outer;
 	/* a call: unrolled, as it would be, the loop is longer than all else here */
 	if (memcmp(measure->blocks, &pgBufferUsage, sizeof(measure->blocks)) != 0 ||
 		pgWalUsage.wal_bytes != measure->wal.wal_bytes)
 		add_blocks(usage, measure, (const int64 *) &pgBufferUsage);
+	if (unlikely(measure->reading.weight != 0))
+		end_reading(measure, ms);
+	else if (measure->statement != NULL)
+		pgv_resources_passed(measure->statement, ms);
 }
 
 void
 pgv_measure_next(PgvMeasure *measure)
 {
+	measure->outer = innermost;
+	measure->statement = NULL;
+	measure->query = NULL;
+	measure->reading.weight = 0;
 	note_counters(measure);
 	measure->start = measured_end;
 }

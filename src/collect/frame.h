@@ -16,6 +16,7 @@
 
 #include "collect/execution.h"
 #include "collect/nplusone.h"
+#include "collect/resources.h"
 
 /*
  * One query, from ExecutorStart until its memory goes.  It cannot be kept in
@@ -39,14 +40,21 @@ typedef struct PgvFrame
 	MemoryContextCallback callback;
 } PgvFrame;
 
-/* Where measuring began. */
+/*
+ * Where measuring began.  Those that are going on are chained, innermost first,
+ * on the C stack: whoever begins one ends it, also when an error comes by.
+ */
 typedef struct PgvMeasure
 {
+	const struct PgvMeasure *outer;
+	const PgvStatementRef *statement;	/* what is measured; NULL: not counted */
+	QueryDesc  *query;			/* a run of the executor's; or NULL */
 	instr_time	start;
 	bool		timed;			/* is "times" set? */
 	int64		blocks[PGV_NBLOCKS];
 	WalUsage	wal;
 	BufferUsage times;			/* the block times at that moment */
+	PgvReading	reading;		/* of the kernel, if it is to be read */
 } PgvMeasure;
 
 /*
@@ -58,8 +66,13 @@ extern PgvFrame *pgv_frame_open(QueryDesc *query);
 /* The frame of a query, or NULL. */
 extern PgvFrame *pgv_frame_of(QueryDesc *query);
 
-/* Begin and end measuring; the usage is added to what is there. */
-extern void pgv_measure_begin(PgvMeasure *measure);
+/*
+ * Begin and end measuring; the usage is added to what is there.  By chance the
+ * kernel's counters are read, too, and go to the statement's resources: see
+ * collect/resources.  Raise nothing.
+ */
+extern void pgv_measure_begin(PgvMeasure *measure, const PgvStatementRef *statement,
+							  QueryDesc *query);
 extern void pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage);
 
 /* Begin where measuring last ended. */

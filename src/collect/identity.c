@@ -39,12 +39,14 @@ typedef struct PgvKnownSet
 	uint64		fingerprints[PGV_WAYS];
 	uint64		queryids[PGV_WAYS];
 	uint8		hints[PGV_WAYS][2]; /* by toplevel */
+	uint16		shares[PGV_WAYS];	/* for collect/resources */
 	uint32		next;			/* the way to replace next */
-	char		pad[128 - 3 * PGV_WAYS * sizeof(uint64) - PGV_WAYS * 2 - sizeof(uint32)];
+	char		pad[128 - 3 * PGV_WAYS * sizeof(uint64) - PGV_WAYS * 4 - sizeof(uint32)];
 } PgvKnownSet;
 
 static PgvKnownSet *known = NULL;
-static uint8 no_hint;			/* stands in when memory is short */
+static uint8 no_hint;			/* stand in when memory is short */
+static uint16 no_share = PGV_SHARE_NEW;
 
 /* The text normalised last. */
 static char *last_text = NULL;
@@ -122,6 +124,7 @@ add_known(PgvKnownSet *set, uint64 id, uint64 fingerprint, uint64 queryid)
 	set->next = (set->next + 1) % PGV_WAYS;
 	set->ids[way] = id;
 	set->hints[way][0] = set->hints[way][1] = 0;
+	set->shares[way] = PGV_SHARE_NEW;
 	set->fingerprints[way] = fingerprint;
 	set->queryids[way] = queryid;
 	return way;
@@ -225,10 +228,11 @@ pgv_identify(PgvStatementRef *ref)
 	PgvKnownSet *set;
 	int			way;
 
-	ref->hint = &no_hint;
 	ref->route = 0;
 	if (unlikely(!have_known()))
 	{
+		ref->hint = &no_hint;
+		ref->share = &no_share;
 		ref->fingerprint = normalise(ref);
 		return;
 	}
@@ -240,6 +244,7 @@ pgv_identify(PgvStatementRef *ref)
 	if (ref->queryid == 0)
 		ref->queryid = set->queryids[way];
 	ref->hint = &set->hints[way][ref->toplevel ? 1 : 0];
+	ref->share = &set->shares[way];
 }
 
 void

@@ -10,6 +10,12 @@
 
 #include "postgres.h"
 
+/*
+ * Of a statement not met before it is not known how often to measure it; the
+ * greatest share is each time.  See collect/resources.
+ */
+#define PGV_SHARE_NEW (PG_UINT16_MAX - 1)
+
 /* Which statement it is, to this backend. */
 typedef struct PgvStatementRef
 {
@@ -22,6 +28,7 @@ typedef struct PgvStatementRef
 	bool		toplevel;
 	Oid			userid;
 	uint8	   *hint;			/* where its pending record was last */
+	uint16	   *share;			/* how often its resources are measured */
 	uint64		route;			/* of a client's statement, by its tags; 0: none */
 } PgvStatementRef;
 

@@ -18,6 +18,7 @@
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
+#include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/persist.h"
@@ -80,12 +81,14 @@ set_store(PgvRows *rows)
 	PgvStoreStats findings;
 	PgvStoreStats routes;
 	PgvStoreStats errors;
+	PgvStoreStats resources;
 	PgvTextsStats texts;
 
 	pgv_store_stats(&pgv_kind_statements, &statements);
 	pgv_store_stats(&pgv_kind_findings, &findings);
 	pgv_store_stats(&pgv_kind_routes, &routes);
 	pgv_store_stats(&pgv_kind_errors, &errors);
+	pgv_store_stats(&pgv_kind_resources, &resources);
 	pgv_texts_stats(&texts);
 	pgv_row_set(rows, "statements", Int64GetDatum((int64) statements.entries));
 	pgv_row_set(rows, "statements_max", Int64GetDatum((int64) statements.limit));
@@ -105,6 +108,7 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "memory_bytes",
 				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
 									   routes.memory_bytes + errors.memory_bytes +
+									   resources.memory_bytes +
 									   pgv_pending_memory() +
 									   pgv_recent_shmem_size() +
 									   pgv_across_shmem_size() +
@@ -114,6 +118,7 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "memory_used_bytes",
 				Int64GetDatum((int64) (statements.memory_used + findings.memory_used +
 									   routes.memory_used + errors.memory_used +
+									   resources.memory_used +
 									   texts.bytes)));
 }
 

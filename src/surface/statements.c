@@ -24,6 +24,7 @@
 #include "collect/findings.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
+#include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/store.h"
@@ -369,6 +370,19 @@ error_matches(const void *key_data, const void *entry, void *arg)
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
 
+static bool
+resources_match(const void *key_data, const void *entry, void *arg)
+{
+	const PgvStatementKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvResourceEntry *) entry)->queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
@@ -387,6 +401,8 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
+	/* they go with their statements, and count as one with them */
+	pgv_store_remove(&pgv_kind_resources, resources_match, &want);
 	pgv_recent_remove(finding_matches, &want);
 	if (!PG_ARGISNULL(0) && gone == 0)
 		unknown_queryid(PG_GETARG_INT64(0));

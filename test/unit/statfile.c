@@ -17,6 +17,7 @@
 
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/texts.h"
@@ -132,6 +133,20 @@ put_error(uint64 fingerprint, int sqlstate)
 	pgv_store_merge(&pgv_kind_errors, &key, &delta);
 }
 
+static void
+put_resources(uint64 fingerprint)
+{
+	PgvStatementKey key = {5, 10, fingerprint, 1};
+	PgvResourceEntry delta = {.queryid = fingerprint * 3,.measured = 2,.stand_for = 9,
+	.memory_count = 9,.memory_bytes = 9e5,.memory_max = 2e5};
+
+	delta.total.elapsed_ms = 3;
+	delta.total.user_ms = 2;
+	delta.nested.user_ms = 1;
+	delta.memory[7] = 9;
+	pgv_store_merge(&pgv_kind_resources, &key, &delta);
+}
+
 /* Write what is in the store, and find its records. */
 static void
 write_sample(Sample *s)
@@ -185,6 +200,7 @@ fill_and_sample(Sample *s)
 	put_route(502, 60);
 	put_error(1, 130);
 	put_error(0, 67);
+	put_resources(1);
 	make_sample(s);
 }
 

@@ -20,6 +20,7 @@
 
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "store/texts.h"
@@ -38,6 +39,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_findings,
 	&pgv_kind_routes,
 	&pgv_kind_errors,
+	&pgv_kind_resources,
 };
 
 void
@@ -158,6 +160,19 @@ look_at_error(const PgvErrorKey *key, const PgvErrorEntry *entry)
 		look_at_text(key->fingerprint, false);
 }
 
+static void
+look_at_resources(const PgvResourceEntry *entry)
+{
+	const double *sums = (const double *) &entry->total;
+
+	for (int i = 0; i < (int) (2 * sizeof(PgvResourceUse) / sizeof(double)); i++)
+		MUST(isfinite(sums[i]));
+	MUST(isfinite(entry->memory_count + entry->memory_bytes + entry->memory_max));
+	for (double q = 0.5; q <= 1; q += 0.25)
+		MUST(pgv_resources_memory(entry, q) >= 0 &&
+			 pgv_resources_memory(entry, q) <= entry->memory_max);
+}
+
 typedef struct Look
 {
 	const PgvKind *kind;
@@ -182,6 +197,8 @@ look_at(const void *key, const void *entry, void *arg)
 		look_at_finding(key, entry);
 	else if (kind == &pgv_kind_errors)
 		look_at_error(key, entry);
+	else if (kind == &pgv_kind_resources)
+		look_at_resources(entry);
 	else
 		look_at_route(key, entry);
 	hash = hash_bytes_extended(key, (int) kind->key_size, 1);
