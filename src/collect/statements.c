@@ -4,8 +4,8 @@
  *	  Per-statement counters: the kind "statements", and how an execution is
  *	  added to this backend's pending record of its statement.
  *
- * A record holds plain sums, the moments of the durations, and a handful of
- * histogram buckets; the store's entry has room for the whole histogram.  Records
+ * A record holds plain sums, the moments of the durations, and the part of the
+ * histogram that most need; the store's entry has room for the whole.  Records
  * are added to entries, and entries that leave to residuals, by the same
  * functions, so that sums agree whatever way a count took.
  *
@@ -160,6 +160,11 @@ statements_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus
 	pgv_statements_add(&entry->counters, &delta->counters);
 	if (delta->counters.queryid != 0)
 		entry->counters.queryid = delta->counters.queryid;
+	for (int i = 0; i < delta->end; i++)
+	{
+		if (delta->common[i] != 0)
+			pgv_buckets_add(&entry->buckets, tail, (uint16) i, delta->common[i]);
+	}
 	for (int i = 0; i < delta->nbuckets; i++)
 		pgv_buckets_add(&entry->buckets, tail, delta->bucket[i], delta->count[i]);
 	if (!delta->counters.has_text)
@@ -451,15 +456,44 @@ add_outcome(PgvStatementCounters *c, PgvOutcome outcome)
 		c->timeouts++;
 }
 
-/*
- * Count a duration in the record's buckets; room_for_bucket has seen to it
- * that there is one to spare.
- */
-static inline void
-add_bucket(PgvStatementDelta *delta, double ms)
+/* Has the record room for one more of these durations? */
+static inline bool
+has_room(const PgvStatementDelta *delta, uint16 bucket)
 {
-	uint16		bucket = (uint16) pgv_histogram_bucket(ms * 1000.0);
+	if (likely(bucket < PGV_COMMON_BUCKETS))
+		return delta->common[bucket] < PG_UINT16_MAX;
+	if (delta->nbuckets < PGV_PENDING_BUCKETS)
+		return true;
+	for (int i = 0; i < delta->nbuckets; i++)
+	{
+		if (delta->bucket[i] == bucket)
+			return true;
+	}
+	return false;
+}
 
+/* With no room the record goes to the store first, and refers to its text anew. */
+static inline void
+make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, uint16 bucket)
+{
+	if (likely(has_room(delta, bucket)))
+		return;
+	pgv_pending_spill(&pgv_pending_statements, delta);
+	delta->fingerprint = ref->fingerprint;
+	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
+	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
+}
+
+/* Count a duration in the record's buckets; make_room has been called. */
+static inline void
+add_bucket(PgvStatementDelta *delta, uint16 bucket)
+{
+	if (likely(bucket < PGV_COMMON_BUCKETS))
+	{
+		delta->common[bucket]++;
+		delta->end = Max(delta->end, bucket + 1);
+		return;
+	}
 	for (int i = 0; i < delta->nbuckets; i++)
 	{
 		if (delta->bucket[i] == bucket)
@@ -471,21 +505,6 @@ add_bucket(PgvStatementDelta *delta, double ms)
 	Assert(delta->nbuckets < PGV_PENDING_BUCKETS);
 	delta->bucket[delta->nbuckets] = bucket;
 	delta->count[delta->nbuckets++] = 1;
-}
-
-/*
- * With no room left for one more bucket the record goes to the store first,
- * and takes a new reference to its text.
- */
-static inline void
-room_for_bucket(PgvStatementDelta *delta, const PgvStatementRef *ref)
-{
-	if (likely(delta->nbuckets < PGV_PENDING_BUCKETS))
-		return;
-	pgv_pending_spill(&pgv_pending_statements, delta);
-	delta->fingerprint = ref->fingerprint;
-	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
-	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
 }
 
 void
@@ -507,8 +526,9 @@ pgv_statements_executed(const PgvExecution *e)
 	const PgvStatementRef *ref = e->statement;
 	PgvStatementDelta *delta = lock_record(ref);
 	PgvStatementCounters *c = &delta->counters;
+	uint16		bucket = (uint16) pgv_histogram_bucket(e->usage->time_ms * 1000.0);
 
-	room_for_bucket(delta, ref);
+	make_room(delta, ref, bucket);
 	note_seen(delta, ref);
 	if (e->again)
 		c->exec.total += e->usage->time_ms;
@@ -516,7 +536,7 @@ pgv_statements_executed(const PgvExecution *e)
 	{
 		c->calls++;
 		add_duration(&c->exec, c->calls, e->usage->time_ms);
-		add_bucket(delta, e->usage->time_ms);
+		add_bucket(delta, bucket);
 		if (e->generic_plan >= 0)
 		{
 			c->resources = true;

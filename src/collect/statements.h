@@ -87,17 +87,24 @@ typedef struct PgvStatementEntry
 	PgvStatementCounters counters;
 } PgvStatementEntry;
 
-/* Number of different buckets a pending record can hold. */
+/*
+ * A pending record has every bucket up to 131 ms, and pairs for a few of the others.
+ * A record that has no room for a duration must go to the store, whose lock is
+ * everybody's; so one that is seldom in the way of another has to have room.
+ */
+#define PGV_COMMON_BUCKETS (1 + 17 * PGV_HISTOGRAM_PER_OCTAVE)
 #define PGV_PENDING_BUCKETS 6
 
 /* A delta on its way to the store. */
 typedef struct PgvStatementDelta
 {
 	uint64		fingerprint;	/* whose text it holds a reference to */
-	uint16		nbuckets;
+	uint16		end;			/* of what is in use of common */
+	uint16		nbuckets;		/* pairs in use */
 	uint16		bucket[PGV_PENDING_BUCKETS];
 	uint32		count[PGV_PENDING_BUCKETS];
 	PgvStatementCounters counters;	/* the seldom used ones come last */
+	uint16		common[PGV_COMMON_BUCKETS];
 } PgvStatementDelta;
 
 extern const PgvKind pgv_kind_statements;

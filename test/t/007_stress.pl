@@ -120,6 +120,21 @@ is(ask(q{SELECT calls, failures, cancels, timeouts, total_exec_time > 0 FROM vit
 	WHERE query = 'DO $$ BEGIN PERFORM pg_sleep($1); END $$'}),
 	'1|1|0|0|t', 'a terminated utility statement too');
 
+# ----- more in one session than its record has room for -------------------
+
+# So often that its fast buckets are full, and with more slow ones than it keeps.
+$node->safe_psql('victim', q{SET pg_vitals.track = 'all';
+	DO $$ BEGIN
+		FOR i IN 1 .. 300000 LOOP PERFORM count(*) FROM (VALUES (i)) AS often; END LOOP;
+		FOR i IN 0 .. 9 LOOP PERFORM pg_sleep(0.14 * 1.1 ^ i), 'slow'; END LOOP;
+	END $$});
+is(ask(q{SELECT s.calls, (SELECT sum(h.calls) FROM vitals.histogram(s.queryid) AS h)
+	FROM vitals.statements AS s WHERE query ~ 'AS often$'}),
+	'300000|300000', 'each duration of a statement is in its histogram');
+is(ask(q{SELECT s.calls, (SELECT sum(h.calls) || '|' || (count(*) > 6) FROM vitals.histogram(s.queryid) AS h)
+	FROM vitals.statements AS s WHERE query LIKE 'SELECT pg_sleep(%^%)%' AND NOT toplevel}),
+	'10|10|true', 'the long ones, too');
+
 # ----- afterwards ---------------------------------------------------------
 
 my $before = ask(q{SELECT sum(calls), sum(rows), sum(failures) FROM vitals.statements WHERE datname = 'work'});
