@@ -8,8 +8,9 @@
  *		  driver -l											list the cases
  * The servers come on standard input, a line each: variant, blank, conninfo.
  *
- * What it owns: one connection per server (eight in the churn case), the order
- * of the measurements, and the reading of the clocks.  What a variant is and
+ * What it owns: the connections to each server (one, or those of the case's
+ * clients, and that of a reader), the order of the measurements, and the
+ * reading of the clocks.  What a variant is and
  * what becomes of the numbers is for the caller (run, report.pl) to know, but
  * for the few SQL commands in the table `variants` below.
  *
@@ -55,12 +56,16 @@
 #include <libpq-fe.h>
 
 #define MAX_SERVERS		8
-#define MAX_CLIENTS		8
+#define MAX_CLIENTS		32
+#define CHURN_CLIENTS	8
 #define PIPELINE		1000	/* statements per Sync */
 #define IN_FLIGHT		50		/* simple queries written at a time */
 #define REFRESH			5		/* rounds a backend lives */
 #define ACCOUNTS		100000	/* rows of pgbench_accounts at scale 1 */
 #define CHURN_TEXTS		30000
+#define READ_TEXTS		6000	/* statements there are before the views are read */
+#define WIDE_ROWS		2000	/* rows of bench_columns */
+#define WIDE_READ		50		/* that one statement reads */
 #define ASLEEP_WITHIN_S	10
 
 /* What has to be said to a server of this name; NULL where nothing has. */
@@ -70,19 +75,40 @@ typedef struct Variant
 	const char *nested;			/* makes nested statements count */
 	const char *forget;			/* before the case */
 	const char *count;			/* executions counted so far */
+	const char *read;			/* what a reader of its views asks */
 	bool		counts;			/* must they have been counted, or must not? */
 	bool		keeps_evicted;	/* do counted executions outlive their entry? */
 } Variant;
 
+#define VITALS_COUNT \
+	"SELECT coalesce(sum(calls), 0) FROM vitals.statements"
+#define VITALS_READ \
+	"SELECT count(*), sum(calls) FROM vitals.statements;" \
+	"SELECT count(*) FROM vitals.n_plus_one; SELECT * FROM vitals.info"
+
 static const Variant variants[] = {
-	{"off", "SET pg_vitals.track = 'all'", NULL,
-	"SELECT coalesce(sum(calls), 0) FROM vitals.statements", false, true},
-	{"on", "SET pg_vitals.track = 'all'", NULL,
-	"SELECT coalesce(sum(calls), 0) FROM vitals.statements", true, true},
+	{"off", "SET pg_vitals.track = 'all'", NULL, VITALS_COUNT, VITALS_READ, false, true},
+	{"on", "SET pg_vitals.track = 'all'", NULL, VITALS_COUNT, VITALS_READ, true, true},
 	{"pgss", "SET pg_stat_statements.track = 'all'",
 		"SELECT pg_stat_statements_reset()",
-	"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements", true, false},
+		"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements",
+	"SELECT count(*), sum(calls) FROM pg_stat_statements", true, false},
+	/* it has no calls; what it works with has */
+	{"kcache", "SET pg_stat_statements.track = 'all'; SET pg_stat_kcache.track = 'all'",
+		"SELECT pg_stat_kcache_reset(), pg_stat_statements_reset()",
+		"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements"
+		" WHERE EXISTS (SELECT FROM pg_stat_kcache)",
+	"SELECT count(*), sum(exec_user_time) FROM pg_stat_kcache", true, false},
+	{"pgsm", "SET pg_stat_monitor.pgsm_track = 'all'",
+		"SELECT pg_stat_monitor_reset()",
+		"SELECT coalesce(sum(calls), 0) FROM pg_stat_monitor",
+	"SELECT count(*), sum(calls) FROM pg_stat_monitor", true, false},
 };
+
+/* A reader of a bare server: as long on a processor, and locks that nobody wants. */
+#define BARE_READ \
+	"SELECT count(*), sum(length(md5(prosrc))) FROM pg_proc, generate_series(1, 4)"
+
 
 /* One connection, and the files that tell what its backend is doing. */
 typedef struct Client
@@ -103,6 +129,9 @@ typedef struct Server
 	int64_t		executed;		/* to be counted, since the case began */
 	int64_t		counted_before;
 	int			next_text;		/* churn: the next statement, taken atomically */
+	PGconn	   *reader;			/* for the case that has one */
+	bool		reader_ends;	/* what it is told, atomically */
+	int64_t		ended;			/* when the clients were done, if it goes on; 0: when run ends */
 	unsigned int seed;			/* the same keys for every server */
 } Server;
 
@@ -131,6 +160,15 @@ die(const char *format,...)
 	fputc('\n', stderr);
 	va_end(args);
 	exit(1);
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 /* --- statements -------------------------------------------------------- */
@@ -412,6 +450,22 @@ run_read_100k(Server *server, int units)
 		simple(server->clients[0].conn, "SELECT * FROM bench_wide");
 }
 
+/* Rows of many columns and long texts, as many as a page of a program shows. */
+static void
+run_wide_rows(Server *server, int units)
+{
+	char		sql[96];
+	int			first;
+
+	for (int i = 0; i < units; i++)
+	{
+		first = rand_r(&server->seed) % (WIDE_ROWS - WIDE_READ) + 1;
+		snprintf(sql, sizeof sql, "SELECT * FROM bench_columns WHERE id BETWEEN %d AND %d",
+				 first, first + WIDE_READ - 1);
+		simple(server->clients[0].conn, sql);
+	}
+}
+
 /* The statements of pgbench's built-in script "tpcb-like". */
 static void
 prepare_tpcb(PGconn *conn)
@@ -447,26 +501,49 @@ run_tpcb(Server *server, int units)
 	}
 }
 
-typedef struct ChurnClient
+/* What one of several clients is given to do. */
+typedef struct Task
 {
 	Server	   *server;
 	PGconn	   *conn;
-	int			last;
-} ChurnClient;
+	int			units;
+	int			last_text;		/* churn: the first that is none of ours */
+	unsigned int seed;
+} Task;
+
+/* All clients of a server at once, and until the last is done. */
+static void
+run_clients(Server *server, int units, void *(*client) (void *))
+{
+	pthread_t	threads[MAX_CLIENTS];
+	Task		tasks[MAX_CLIENTS];
+
+	for (int i = 0; i < server->nclients; i++)
+	{
+		tasks[i] = (Task) {server, server->clients[i].conn, units / server->nclients,
+		server->next_text + units, rand_r(&server->seed)};
+		tasks[i].units += i < units % server->nclients;
+	}
+	for (int i = 0; i < server->nclients; i++)
+		if (pthread_create(&threads[i], NULL, client, &tasks[i]) != 0)
+			die("could not create thread");
+	for (int i = 0; i < server->nclients; i++)
+		pthread_join(threads[i], NULL);
+}
 
 static void *
 churn_client(void *arg)
 {
-	ChurnClient *c = arg;
+	Task	   *task = arg;
 	char		sql[128];
 	int			n;
 
-	while ((n = __sync_fetch_and_add(&c->server->next_text, 1)) < c->last)
+	while ((n = __sync_fetch_and_add(&task->server->next_text, 1)) < task->last_text)
 	{
 		n = n % CHURN_TEXTS + 1;
 		snprintf(sql, sizeof sql,
 				 "WITH q_some_long_name_%d AS (SELECT 1) SELECT FROM q_some_long_name_%d", n, n);
-		simple(c->conn, sql);
+		simple(task->conn, sql);
 	}
 	return NULL;
 }
@@ -475,19 +552,66 @@ churn_client(void *arg)
 static void
 run_churn(Server *server, int units)
 {
-	pthread_t	threads[MAX_CLIENTS];
-	ChurnClient clients[MAX_CLIENTS];
 	int			last = server->next_text + units;
 
-	for (int i = 0; i < server->nclients; i++)
-	{
-		clients[i] = (ChurnClient) {server, server->clients[i].conn, last};
-		if (pthread_create(&threads[i], NULL, churn_client, &clients[i]) != 0)
-			die("could not create thread");
-	}
-	for (int i = 0; i < server->nclients; i++)
-		pthread_join(threads[i], NULL);
+	run_clients(server, units, churn_client);
 	server->next_text = last % CHURN_TEXTS;
+}
+
+static void *
+lookup_client(void *arg)
+{
+	Task	   *task = arg;
+
+	for (int i = 0; i < task->units; i++)
+	{
+		int			aid = rand_r(&task->seed) % ACCOUNTS + 1;
+
+		prepared(task->conn, "point", 1, &aid);
+	}
+	return NULL;
+}
+
+static void
+run_lookups(Server *server, int units)
+{
+	run_clients(server, units, lookup_client);
+}
+
+static void *
+read_views(void *arg)
+{
+	Server	   *server = arg;
+
+	while (!__atomic_load_n(&server->reader_ends, __ATOMIC_RELAXED))
+		simple(server->reader, server->variant ? server->variant->read : BARE_READ);
+	return NULL;
+}
+
+/*
+ * The lookups while somebody reads the extension's views without a pause, in
+ * which there are as many statements as it keeps.  A bare server's reader reads
+ * something else, so that the processors are shared as much.
+ */
+static void
+run_beside_reader(Server *server, int units)
+{
+	pthread_t	thread;
+
+	if (!server->reader)
+	{
+		server->reader = PQconnectdb(server->conninfo);
+		if (PQstatus(server->reader) != CONNECTION_OK)
+			die("%s", PQerrorMessage(server->reader));
+		run_churn(server, READ_TEXTS);
+	}
+	server->reader_ends = false;
+	if (pthread_create(&thread, NULL, read_views, server) != 0)
+		die("could not create thread");
+	run_lookups(server, units);
+	server->ended = now_ns();
+	__atomic_store_n(&server->reader_ends, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
 }
 
 static const Case cases[] = {
@@ -499,9 +623,13 @@ static const Case cases[] = {
 	{"point_prepared", 1, 5, 700, 1000, 1, 1, false, prepare_point, run_point_prepared},
 	{"plpgsql_nested", 1, 5, 10, 4, 1000, 1000, true, NULL, run_plpgsql_nested},
 	{"read_100k", 1, 3, 1, 1, 1, 1, false, NULL, run_read_100k},
+	{"wide_rows", 1, 5, 8, 20, 1, 1, false, NULL, run_wide_rows},
 	/* pg_stat_statements 1.10 sees a prepared BEGIN or END only once */
 	{"tpcb", 1, 5, 60, 60, 7, 5, false, prepare_tpcb, run_tpcb},
-	{"churn_30000", MAX_CLIENTS, 1, 10000, 10000, 1, 1, false, NULL, run_churn},
+	{"clients_8", 8, 3, 4000, 4000, 1, 1, false, prepare_point, run_lookups},
+	{"clients_32", 32, 3, 4000, 8000, 1, 1, false, prepare_point, run_lookups},
+	{"reader_8", 8, 1, 8000, 4000, 1, 1, false, prepare_point, run_beside_reader},
+	{"churn_30000", CHURN_CLIENTS, 1, 10000, 10000, 1, 1, false, NULL, run_churn},
 };
 
 #define NCASES ((int) (sizeof cases / sizeof cases[0]))
@@ -602,6 +730,8 @@ disconnect_server(Server *server)
 		close(server->clients[i].stat);
 	}
 	server->nclients = 0;
+	PQfinish(server->reader);
+	server->reader = NULL;
 }
 
 /* New backends, prepared and warm: caches filled, tables and plans known. */
@@ -625,15 +755,6 @@ connect_server(Server *server, const Case *c)
 }
 
 /* --- clocks -------------------------------------------------------------- */
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static void
 read_proc(int fd, char *buf, size_t size)
@@ -688,8 +809,9 @@ measure(Server *server, const Case *c, int start, int round, int turn)
 	int64_t		cpu = cpu_ns(server);
 	int64_t		wall = now_ns();
 
+	server->ended = 0;
 	c->run(server, c->batch);
-	wall = now_ns() - wall;
+	wall = (server->ended ? server->ended : now_ns()) - wall;
 	cpu = cpu_ns(server) - cpu;
 	server->executed += (int64_t) c->batch * c->counted;
 	printf("%s %d %d %d %s %lld %lld %lld\n", c->name, start, round, turn, server->name,
@@ -727,7 +849,7 @@ verify(Server *server, const Case *c)
 {
 	int64_t		n;
 
-	if (!server->variant || (c->clients > 1 && !server->variant->keeps_evicted))
+	if (!server->variant || (c->run == run_churn && !server->variant->keeps_evicted))
 		return;
 	n = counted(server, false) - server->counted_before;
 	if (server->variant->counts ? n < server->executed : n > 100)

@@ -3,8 +3,9 @@
 
 ALL_VARIANTS='none again off on pgss'
 
-# Two have to be asked for: "blind" is pg_vitals without its N+1 detector, "across"
-# with lookups of one session matched with results of others.
+# These have to be asked for: "blind" is pg_vitals without its N+1 detector, "across"
+# with lookups of one session matched with results of others; "kcache" is
+# pg_stat_statements with pg_stat_kcache, "pgsm" pg_stat_monitor.
 # settings VARIANT: what its configuration has beyond what is the same for all.
 settings() {
 	case $1 in
@@ -14,7 +15,9 @@ settings() {
 	blind) echo "pg_vitals.n_plus_one = off" ;;
 	across) echo "pg_vitals.n_plus_one_across_sessions = on" ;;
 	pgss) echo "shared_preload_libraries = 'pg_stat_statements'" ;;
-	*) die "there is no variant '$1'; there are: $ALL_VARIANTS" ;;
+	kcache) echo "shared_preload_libraries = 'pg_stat_statements, pg_stat_kcache'" ;;
+	pgsm) echo "shared_preload_libraries = 'pg_stat_monitor'" ;;
+	*) die "there is no variant '$1'; there are: $ALL_VARIANTS blind across kcache pgsm" ;;
 	esac
 }
 
@@ -22,7 +25,29 @@ extension() {
 	case $1 in
 	off | on | across | blind) echo "CREATE EXTENSION pg_vitals;" ;;
 	pgss) echo "CREATE EXTENSION pg_stat_statements;" ;;
+	kcache) echo "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_kcache;" ;;
+	pgsm) echo "CREATE EXTENSION pg_stat_monitor;" ;;
 	esac
+}
+
+# have_libraries VARIANT...: those of other extensions are there.  pg_stat_kcache is a
+# package; pg_stat_monitor is built of the source in the directory PGV_PG_STAT_MONITOR.
+have_libraries() {
+	case " $* " in
+	*' kcache '*) [ -e "$(pg pkglibdir)/pg_stat_kcache.so" ] ||
+		die "'kcache' needs the package postgresql-$PGV_MAJOR-pg-stat-kcache" ;;
+	esac
+	case " $* " in
+	*' pgsm '*) (build_pgsm) >"$PGV_BUILD/pgsm.log" 2>&1 ||
+		die "'pgsm' needs the source of pg_stat_monitor, in the directory that PGV_PG_STAT_MONITOR" \
+			"names, and what that needs (libkrb5-dev); see $PGV_BUILD/pgsm.log" ;;
+	esac
+}
+
+# build_pgsm: in a copy, and into the private installation.
+build_pgsm() {
+	rm -rf "$PGV_BUILD/pgsm" && cp -r "${PGV_PG_STAT_MONITOR:?names no directory}" "$PGV_BUILD/pgsm" &&
+		make -C "$PGV_BUILD/pgsm" PG_CONFIG="$PG_CONFIG" with_llvm=no DESTDIR="$PGV_TREE" all install
 }
 
 # build_driver: compile it when its source is newer.
@@ -41,7 +66,7 @@ start_variant() {
 	own=$(settings "$1") || return
 	cluster_start "$1" 'shared_buffers = 256MB' 'autovacuum = off' 'jit = off' \
 		'max_parallel_workers_per_gather = 0' 'max_wal_size = 8GB' \
-		'checkpoint_timeout = 1h' 'max_connections = 50' "$own" &&
+		'checkpoint_timeout = 1h' 'max_connections = 100' "$own" &&
 		(cluster_use "$1" && load "$1") >"$(cluster_dir "$1")/load.log" 2>&1 && return
 	say "could not prepare the server '$1':"
 	tail -n 5 "$(cluster_dir "$1")"/l*.log "$(cluster_dir "$1")/log" >&2
@@ -55,6 +80,14 @@ load() {
 			SELECT i AS id, i % 1000 AS a, 'text of row ' || i AS b,
 				timestamptz '2000-01-01' + i * interval '1 s' AS c, i::numeric / 7 AS d
 			FROM generate_series(1, 100000) i;
+			DO \$\$ BEGIN
+				EXECUTE 'CREATE TABLE bench_columns AS SELECT i AS id, '
+					|| string_agg(format('i * %s AS n%1\$s, md5(i || ''.%1\$s'') AS t%1\$s', n), ', ')
+					|| ', (SELECT string_agg(md5(i || ''.'' || j), '''') FROM generate_series(1, 250) j) AS long'
+					|| ' FROM generate_series(1, 2000) i'
+				FROM generate_series(1, 50) n;
+			END \$\$;
+			ALTER TABLE bench_columns ADD PRIMARY KEY (id);
 			CREATE FUNCTION bench_nested(n int) RETURNS int LANGUAGE plpgsql AS \$\$
 			DECLARE x int;
 			BEGIN FOR i IN 1..n LOOP SELECT i INTO x; END LOOP; RETURN x; END \$\$;

@@ -21,6 +21,7 @@ my $MAX_MULTIPLE = 2;
 my $MAX_LOSS = 0.10;
 my %MULTIPLE_GATED = map { $_ => 1 } qw(select1_pipelined point_simple point_batched plpgsql_nested);
 my %LOSS_GATED = map { $_ => 1 } qw(churn_30000);
+my %LOSS_SHOWN = (%LOSS_GATED, map { $_ => 1 } qw(clients_8 clients_32 reader_8));
 
 my $gate = @ARGV && $ARGV[0] eq '--gate' ? shift : '';
 my (@cases, %best);
@@ -98,7 +99,7 @@ sub variants
 	my ($case) = @_;
 	my ($start) = values %{ $best{$case} };
 	my ($round) = values %$start;
-	return grep { $round->{$_} } qw(none again off blind on across pgss);
+	return grep { $round->{$_} } qw(none again off blind on across pgss kcache pgsm);
 }
 
 sub has
@@ -140,7 +141,7 @@ sub print_case
 		print $row =~ s/ +$//r;
 		$title = '';
 	}
-	print_throughput($case) if $LOSS_GATED{$case} && has($case, 'none');
+	print_throughput($case) if $LOSS_SHOWN{$case} && has($case, 'none');
 	print "\n";
 	return;
 }
