@@ -23,6 +23,8 @@ UNITS = \
 	collect/values \
 	collect/variables \
 	collect/identity \
+	collect/now \
+	collect/waits \
 	collect/tagging \
 	collect/execution \
 	collect/buckets \
@@ -55,12 +57,18 @@ UNITS = \
 	collect/nplusone \
 	collect/frame \
 	collect/overhead \
+	watch/look \
+	watch/history \
+	watch/sampler \
 	surface/rows \
 	surface/statements \
 	surface/findings \
 	surface/routes \
 	surface/errors \
 	surface/resources \
+	surface/waits \
+	surface/history \
+	surface/blocking \
 	surface/ci \
 	surface/info \
 	surface/sandbox \
@@ -79,6 +87,9 @@ SQL_PARTS = \
 	routes \
 	errors \
 	resources \
+	waits \
+	history \
+	blocking \
 	ci \
 	rewrite \
 	info

@@ -38,7 +38,7 @@ SELECT sum(i.memory_bytes) <= sum(s.size) AS in_shared_memory
 FROM vitals.info AS i, (SELECT sum(allocated_size) AS size FROM pg_shmem_allocations WHERE name LIKE 'pg\_vitals%') AS s;
 
 SELECT memory_used_bytes < memory_bytes AS within,
-	   memory_used_bytes > texts_bytes + 500 * (statements + findings + routes + errors) AS rows_and_texts
+	   memory_used_bytes > texts_bytes + 500 * (statements + findings + routes + errors + waits) AS rows_and_texts
 FROM vitals.info;
 
 -- of every 128 statements of the client one is timed, whichever they are

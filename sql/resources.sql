@@ -19,7 +19,7 @@ SELECT vitals.reset() > 0 AS reset;
 SELECT count(*) FROM (SELECT name FROM rs_big ORDER BY name OFFSET 0) AS sorted;
 SELECT count(*) FROM (SELECT name FROM rs_big ORDER BY name OFFSET 0) AS sorted;
 SELECT count(*) FROM (SELECT name FROM rs_big ORDER BY name OFFSET 0) AS sorted;
-SELECT r.measured = s.calls + s.plans AS all_measured, r.measured = r.measured_of AS exact, r.cpu_margin_time,
+SELECT r.measured = s.calls + s.plans AS all_measured, r.measured = r.measured_of AS exact, r.cpu_time_margin,
 	   abs(r.elapsed_time - s.total_plan_time - s.total_exec_time) < 0.001 AS elapsed,
 	   r.cpu_time BETWEEN 1 AND r.elapsed_time * 1.000001 AS cpu, abs(r.cpu_time - r.user_time - r.system_time) < 0.001 AS split,
 	   r.self_cpu_time = r.cpu_time AS self
@@ -68,7 +68,7 @@ SET pg_vitals.track = 'all';
 DO $$ BEGIN FOR i IN 1..30000 LOOP PERFORM FROM rs_big WHERE id = i LIMIT 0; END LOOP; END $$;
 RESET pg_vitals.track;
 SELECT r.measured < 10000 AS sampled, r.measured_of / (s.calls + s.plans) BETWEEN 0.5 AND 2 AS estimate,
-	   r.cpu_time <= r.elapsed_time * 1.000001 AS cpu, r.cpu_margin_time > 0 AS margin
+	   r.cpu_time <= r.elapsed_time * 1.000001 AS cpu, r.cpu_time_margin > 0 AS margin
 FROM vitals.resources AS r JOIN vitals.statements AS s USING (dbid, userid, fingerprint, toplevel)
 WHERE r.query ~ 'LIMIT' AND NOT r.toplevel;
 RESET pg_vitals.max_overhead;

@@ -24,6 +24,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 
 #if PG_VERSION_NUM < 150000
@@ -148,6 +149,31 @@ typedef JumbleState PgvJumbleState;
 
 /* A process's place in the array of all processes: 0-based everywhere. */
 #define PGV_PROCNO() ((int) (MyProc - ProcGlobal->allProcs))
+
+/*
+ * The array of what every process says it is doing, taken from this backend's
+ * own place in it; and another's place.  Up to 16, auxiliary processes have no
+ * number of their own in it: NULL for them, see PGV_STATUS_AUX.
+ */
+#if PG_VERSION_NUM >= 170000
+#define PGV_STATUSES() (MyBEEntry - MyProcNumber)
+#define PGV_STATUS_OF(statuses, procno, proc) (&(statuses)[procno])
+#define PGV_STATUS_AUX(n) 0
+#else
+#include "storage/backendid.h"
+#define PGV_STATUSES() (MyBEEntry - (MyBackendId - 1))
+#define PGV_STATUS_OF(statuses, procno, proc) \
+	((proc)->backendId > 0 && (proc)->backendId <= MaxBackends ? \
+	 &(statuses)[(proc)->backendId - 1] : NULL)
+#define PGV_STATUS_AUX(n) ((n) < NUM_AUXPROCTYPES ? MaxBackends + (n) : 0)
+#endif
+
+/* Is it in a transaction, as seen by another process? */
+#if PG_VERSION_NUM >= 170000
+#define PGV_IN_TRANSACTION(proc) LocalTransactionIdIsValid((proc)->vxid.lxid)
+#else
+#define PGV_IN_TRANSACTION(proc) LocalTransactionIdIsValid((proc)->lxid)
+#endif
 
 /* The local transaction id of this backend. */
 #if PG_VERSION_NUM >= 170000

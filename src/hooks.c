@@ -43,6 +43,7 @@
 #include "collect/identity.h"
 #include "collect/nested.h"
 #include "collect/nplusone.h"
+#include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -155,6 +156,7 @@ note_end(TimestampTz now)
 		return;
 	arrival.at = 0;
 	last_end = now;
+	pgv_now_ended(now);
 	more_sent = PGV_MORE_SENT();
 	if (unlikely(pgv_errors_any))
 		pgv_errors_settle();
@@ -223,15 +225,22 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	switch (event)
 	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			pgv_now_commit();
+			break;
 		case XACT_EVENT_COMMIT:
+			pgv_now_committed();
 			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 				last_end = Max(last_end, GetCurrentTransactionStopTimestamp());
 			end_well();
 			break;
 		case XACT_EVENT_PREPARE:
+			pgv_now_committed();
 			end_well();
 			break;
 		case XACT_EVENT_ABORT:
+			pgv_now_aborted();
 			pgv_overhead_drop();
 			arrival.at = 0;
 			in_block = false;
@@ -353,6 +362,21 @@ watch_exit(void)
 		return;
 	before_shmem_exit(at_backend_exit, (Datum) 0);
 	watching = true;
+}
+
+/*
+ * A statement, if it is counted (not NULL), is at work now.  The client's own
+ * stays the last one afterwards, what runs inside it or in its commit does not.
+ */
+static inline void
+enter_phase(PgvNowOuter *outer, const PgvStatementRef *counted, PgvPhase phase)
+{
+	outer->entered = false;
+	/* there is none behind the end of a statement: its triggers, its commit */
+	if (counted != NULL)
+		pgv_now_enter(outer, counted, phase,
+					  likely(arrival.at != 0) ? arrival.at : GetCurrentStatementStartTimestamp(),
+					  !is_clients());
 }
 
 /* ----- which statement ----- */
@@ -533,10 +557,12 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 	PlannedStmt *result;
 	PgvMeasure	measure;
 	PgvPlanning self;
+	PgvNowOuter outer;
 
 	self.counted = counted ? ref : NULL;
 	pgv_usage_clear(usage);
 	pgv_measure_begin(&measure, self.counted, NULL);
+	enter_phase(&outer, self.counted, PGV_PHASE_PLANNING);
 	pgv_scope_enter(&self.scope, PGV_SCOPE_PLANNER, NULL);
 	level++;
 	PG_TRY();
@@ -548,6 +574,7 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 		level--;
 		pgv_scope_leave(&self.scope);
 		pgv_measure_end(&measure, usage);
+		pgv_now_leave(&outer);
 		if (counted)
 			planner_failed(ref, usage);
 		PG_RE_THROW();
@@ -556,6 +583,7 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 	level--;
 	pgv_scope_leave(&self.scope);
 	pgv_measure_end(&measure, usage);
+	pgv_now_leave(&outer);
 	return result;
 }
 
@@ -855,7 +883,9 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	volatile bool measuring = false;
 	PgvScope	scope;
 	PgvScope   *outer = pgv_scope;
+	PgvNowOuter now;
 
+	enter_phase(&now, frame->counted ? &frame->statement : NULL, PGV_PHASE_EXECUTING);
 	level++;
 	PG_TRY();
 	{
@@ -867,6 +897,7 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 		level--;
 		if (pgv_scope != outer)
 			pgv_scope_leave(&scope);
+		pgv_now_leave(&now);
 		queryDesc->dest = dest;
 		if (measuring)
 			frame->rows += queryDesc->estate->es_processed;
@@ -876,6 +907,7 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	}
 	PG_END_TRY();
 	level--;
+	pgv_now_leave(&now);
 	if (is_complete(queryDesc, count) && !finishes_later(queryDesc))
 		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
@@ -991,7 +1023,9 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 {
 	PgvMeasure	measure;
 	PgvScope	scope;
+	PgvNowOuter now;
 
+	enter_phase(&now, frame->counted ? &frame->statement : NULL, PGV_PHASE_EXECUTING);
 	pgv_measure_begin(&measure, frame->counted ? &frame->statement : NULL, NULL);
 	frame->running = &measure;
 	pgv_scope_enter(&scope, PGV_SCOPE_FINISH, queryDesc);
@@ -1004,6 +1038,7 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	{
 		level--;
 		pgv_scope_leave(&scope);
+		pgv_now_leave(&now);
 		run_failed(frame, &measure, queryDesc);
 		arrival.at = 0;
 		PG_RE_THROW();
@@ -1011,11 +1046,15 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	PG_END_TRY();
 	level--;
 	pgv_scope_leave(&scope);
+	pgv_now_leave(&now);
 	frame->running = NULL;
 	pgv_measure_end(&measure, &frame->usage);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
+	{
 		last_end = pgv_measured_at();
+		pgv_now_ended(last_end);
+	}
 	if (frame->counted)
 		note_done_measured();
 }
@@ -1162,8 +1201,11 @@ static void
 utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 			   PGV_UTILITY_ARGS)
 {
+	PgvNowOuter now;
+
 	self->counted = ref;
 	self->usage = usage;
+	enter_phase(&now, ref, PGV_PHASE_EXECUTING);
 	pgv_measure_begin(&self->measure, ref, NULL);
 	pgv_scope_enter_utility(&self->scope, pstmt, queryString);
 	level++;
@@ -1176,6 +1218,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	{
 		level--;
 		pgv_scope_leave(&self->scope);
+		pgv_now_leave(&now);
 		utility = self->outer;
 		pgv_measure_end(&self->measure, usage);
 		if (ref != NULL)
@@ -1186,6 +1229,7 @@ utility_inside(PgvUtility *self, const PgvStatementRef *ref, PgvUsage *usage,
 	PG_END_TRY();
 	level--;
 	pgv_scope_leave(&self->scope);
+	pgv_now_leave(&now);
 	utility = self->outer;
 	pgv_measure_end(&self->measure, usage);
 }

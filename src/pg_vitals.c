@@ -20,17 +20,21 @@
 #include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/waits.h"
 #include "hooks.h"
 #include "store/persist.h"
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/rows.h"
+#include "watch/history.h"
+#include "watch/sampler.h"
 
 PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
 
@@ -40,6 +44,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_routes,
 	&pgv_kind_errors,
 	&pgv_kind_resources,
+	&pgv_kind_waits,
 };
 
 /* Those that are counted at every statement's end. */
@@ -62,6 +67,8 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_overhead_shmem_size,
 	pgv_brake_shmem_size,
 	pgv_persist_shmem_size,
+	pgv_now_shmem_size,
+	pgv_history_shmem_size,
 };
 
 static void
@@ -75,6 +82,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_texts", pgv_texts_locks());
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
 	RequestNamedLWLockTranche("pg_vitals_recent", pgv_recent_locks());
+	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
 }
 
 /*
@@ -122,6 +130,8 @@ startup_memory(void)
 	pgv_across_shmem_init();
 	pgv_overhead_shmem_init();
 	pgv_brake_shmem_init();
+	pgv_now_shmem_init();
+	pgv_history_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -142,6 +152,7 @@ persist_interval(void)
 static const PgvTick ticks[] = {
 	{"persist", persist_interval, keep},
 	{"across sessions", pgv_across_interval, pgv_across_tick},
+	{"sample", pgv_sampler_interval, pgv_sampler_tick},
 };
 
 void

@@ -28,6 +28,7 @@ bool		pgv_n_plus_one_across_sessions = false;
 bool		pgv_track_resources = true;
 double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
+int			pgv_sample_interval_ms = 10;
 
 static bool all_defined = false;
 static char *ignore_applications = NULL;
@@ -209,10 +210,21 @@ define_n_plus_one(void)
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
+static void
+define_sampling(void)
+{
+	DefineCustomIntVariable("pg_vitals.sample_interval",
+							"Sets how often is looked at what every session is doing.",
+							"Zero does not look at all: no waits are collected.",
+							&pgv_sample_interval_ms, 10, 0, 10000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
 void
 pgv_settings_define(void)
 {
 	define_collection();
+	define_sampling();
 	define_n_plus_one();
 	MarkGUCPrefixReserved("pg_vitals");
 	all_defined = true;

@@ -37,6 +37,7 @@ extern bool pgv_n_plus_one_across_sessions;
 extern int	pgv_persist_interval_s;
 extern bool pgv_track_resources;
 extern double pgv_max_overhead;		/* percent; 0: no limit */
+extern int	pgv_sample_interval_ms;
 
 /*
  * Define all settings, reserve the prefix "pg_vitals", and have the server

@@ -18,6 +18,9 @@ CREATE FUNCTION _info(
 	OUT errors bigint,
 	OUT errors_max bigint,
 	OUT errors_evicted bigint,
+	OUT waits bigint,
+	OUT waits_max bigint,
+	OUT waits_evicted bigint,
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
@@ -53,6 +56,9 @@ SELECT
 	i.errors,
 	i.errors_max,
 	i.errors_evicted,
+	i.waits,
+	i.waits_max,
+	i.waits_evicted,
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
@@ -98,6 +104,12 @@ COMMENT ON COLUMN info.errors_max IS
 'rows that the table of errors can hold';
 COMMENT ON COLUMN info.errors_evicted IS
 'rows of errors pushed out since the server started; their counters are in the rows <other>';
+COMMENT ON COLUMN info.waits IS
+'rows in the table of waits, those of what was pushed out included';
+COMMENT ON COLUMN info.waits_max IS
+'rows that the table of waits can hold';
+COMMENT ON COLUMN info.waits_evicted IS
+'rows of waits pushed out since the server started; their figures are in the rows <other>';
 COMMENT ON COLUMN info.texts_bytes IS
 'bytes of statement texts kept';
 COMMENT ON COLUMN info.texts_dropped IS

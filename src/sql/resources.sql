@@ -13,12 +13,12 @@ CREATE FUNCTION _resources(
 	OUT measured_of double precision,
 	OUT elapsed_time double precision,
 	OUT cpu_time double precision,
-	OUT cpu_margin_time double precision,
+	OUT cpu_time_margin double precision,
 	OUT user_time double precision,
 	OUT system_time double precision,
 	OUT self_elapsed_time double precision,
 	OUT self_cpu_time double precision,
-	OUT self_cpu_margin_time double precision,
+	OUT self_cpu_time_margin double precision,
 	OUT read_bytes double precision,
 	OUT written_bytes double precision,
 	OUT self_read_bytes double precision,
@@ -53,12 +53,12 @@ SELECT
 	s.measured_of,
 	s.elapsed_time,
 	s.cpu_time,
-	s.cpu_margin_time,
+	s.cpu_time_margin,
 	s.user_time,
 	s.system_time,
 	s.self_elapsed_time,
 	s.self_cpu_time,
-	s.self_cpu_margin_time,
+	s.self_cpu_time_margin,
 	s.read_bytes,
 	s.written_bytes,
 	s.self_read_bytes,
@@ -102,7 +102,7 @@ COMMENT ON COLUMN resources.elapsed_time IS
 'time of planning and executing all of these, in ms, estimated from the measured ones';
 COMMENT ON COLUMN resources.cpu_time IS
 'CPU time of them, user and system, nested statements included, in ms, estimated from the measured ones';
-COMMENT ON COLUMN resources.cpu_margin_time IS
+COMMENT ON COLUMN resources.cpu_time_margin IS
 'half the width of the 95 % confidence interval of cpu_time, in ms; 0 if all were measured';
 COMMENT ON COLUMN resources.user_time IS
 'of cpu_time, spent in user mode, in ms; the kernel divides by samples of its own';
@@ -112,7 +112,7 @@ COMMENT ON COLUMN resources.self_elapsed_time IS
 'elapsed_time without that of nested statements that are counted (pg_vitals.track = all), in ms';
 COMMENT ON COLUMN resources.self_cpu_time IS
 'cpu_time without that of nested statements that are counted (pg_vitals.track = all), in ms';
-COMMENT ON COLUMN resources.self_cpu_margin_time IS
+COMMENT ON COLUMN resources.self_cpu_time_margin IS
 'half the width of the 95 % confidence interval of self_cpu_time, in ms';
 COMMENT ON COLUMN resources.read_bytes IS
 'bytes that the kernel read from storage for them, estimated from the measured ones; what it had in its cache is not in it';

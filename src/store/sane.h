@@ -74,18 +74,25 @@ pgv_sane_instant(TimestampTz at)
 	return IS_VALID_TIMESTAMP(at);
 }
 
+/* A string of printable ASCII that ends within the array it is in. */
+static inline bool
+pgv_sane_string(const char *string, Size size)
+{
+	for (Size i = 0; i < size; i++)
+	{
+		if (string[i] == '\0')
+			return true;
+		if (string[i] < ' ' || string[i] > '~')
+			return false;
+	}
+	return false;
+}
+
 /* A name of an application: the server lets nothing in it but this. */
 static inline bool
 pgv_sane_name(const char *name)
 {
-	for (int i = 0; i < NAMEDATALEN; i++)
-	{
-		if (name[i] == '\0')
-			return true;
-		if (name[i] < ' ' || name[i] > '~')
-			return false;
-	}
-	return false;
+	return pgv_sane_string(name, NAMEDATALEN);
 }
 
 #endif							/* PGV_SANE_H */

@@ -15,18 +15,33 @@
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/nplusone.h"
+#include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/waits.h"
 #include "store/persist.h"
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/rows.h"
+#include "watch/history.h"
 
 PGV_FUNCTION(pgv_surface_info);
+
+/* Shared memory that is not of a kind of the store. */
+static Size (*const other_memory[]) (void) = {
+	pgv_pending_memory,
+	pgv_recent_shmem_size,
+	pgv_across_shmem_size,
+	pgv_overhead_shmem_size,
+	pgv_brake_shmem_size,
+	pgv_texts_shmem_size,
+	pgv_now_shmem_size,
+	pgv_history_shmem_size,
+};
 
 /* Executions, and how many of them are in rows <evicted>. */
 typedef struct PgvCoverage
@@ -74,52 +89,46 @@ set_brake(PgvRows *rows)
 		pgv_row_set(rows, "last_braked", TimestampTzGetDatum(brake.last));
 }
 
+/* The columns of one kind: its rows, their limit, and what was pushed out. */
+static void
+set_kind(PgvRows *rows, const PgvKind *kind, const char *evicted)
+{
+	PgvStoreStats stats;
+
+	pgv_store_stats(kind, &stats);
+	pgv_row_set(rows, kind->name, Int64GetDatum((int64) stats.entries));
+	pgv_row_set(rows, psprintf("%s_max", kind->name), Int64GetDatum((int64) stats.limit));
+	pgv_row_set(rows, evicted != NULL ? evicted : psprintf("%s_evicted", kind->name),
+				Int64GetDatum((int64) stats.evictions));
+	if (kind == &pgv_kind_statements)
+		pgv_row_set(rows, "refused", Int64GetDatum((int64) stats.refused));
+}
+
 static void
 set_store(PgvRows *rows)
 {
-	PgvStoreStats statements;
-	PgvStoreStats findings;
-	PgvStoreStats routes;
-	PgvStoreStats errors;
-	PgvStoreStats resources;
+	const PgvKind *const *kinds;
+	int			n = pgv_store_kinds(&kinds);
 	PgvTextsStats texts;
+	Size		reserved = 0;
+	Size		used = 0;
 
-	pgv_store_stats(&pgv_kind_statements, &statements);
-	pgv_store_stats(&pgv_kind_findings, &findings);
-	pgv_store_stats(&pgv_kind_routes, &routes);
-	pgv_store_stats(&pgv_kind_errors, &errors);
-	pgv_store_stats(&pgv_kind_resources, &resources);
+	for (int i = 0; i < n; i++)
+	{
+		PgvStoreStats stats;
+
+		pgv_store_stats(kinds[i], &stats);
+		reserved += stats.memory_bytes;
+		used += stats.memory_used;
+		set_kind(rows, kinds[i], kinds[i] == &pgv_kind_statements ? "evictions" : NULL);
+	}
+	for (int i = 0; i < lengthof(other_memory); i++)
+		reserved += other_memory[i] ();
 	pgv_texts_stats(&texts);
-	pgv_row_set(rows, "statements", Int64GetDatum((int64) statements.entries));
-	pgv_row_set(rows, "statements_max", Int64GetDatum((int64) statements.limit));
-	pgv_row_set(rows, "evictions", Int64GetDatum((int64) statements.evictions));
-	pgv_row_set(rows, "refused", Int64GetDatum((int64) statements.refused));
-	pgv_row_set(rows, "findings", Int64GetDatum((int64) findings.entries));
-	pgv_row_set(rows, "findings_max", Int64GetDatum((int64) findings.limit));
-	pgv_row_set(rows, "findings_evicted", Int64GetDatum((int64) findings.evictions));
-	pgv_row_set(rows, "routes", Int64GetDatum((int64) routes.entries));
-	pgv_row_set(rows, "routes_max", Int64GetDatum((int64) routes.limit));
-	pgv_row_set(rows, "routes_evicted", Int64GetDatum((int64) routes.evictions));
-	pgv_row_set(rows, "errors", Int64GetDatum((int64) errors.entries));
-	pgv_row_set(rows, "errors_max", Int64GetDatum((int64) errors.limit));
-	pgv_row_set(rows, "errors_evicted", Int64GetDatum((int64) errors.evictions));
 	pgv_row_set(rows, "texts_bytes", Int64GetDatum((int64) texts.bytes));
 	pgv_row_set(rows, "texts_dropped", Int64GetDatum((int64) texts.dropped));
-	pgv_row_set(rows, "memory_bytes",
-				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
-									   routes.memory_bytes + errors.memory_bytes +
-									   resources.memory_bytes +
-									   pgv_pending_memory() +
-									   pgv_recent_shmem_size() +
-									   pgv_across_shmem_size() +
-									   pgv_overhead_shmem_size() +
-									   pgv_brake_shmem_size() +
-									   pgv_texts_shmem_size())));
-	pgv_row_set(rows, "memory_used_bytes",
-				Int64GetDatum((int64) (statements.memory_used + findings.memory_used +
-									   routes.memory_used + errors.memory_used +
-									   resources.memory_used +
-									   texts.bytes)));
+	pgv_row_set(rows, "memory_bytes", Int64GetDatum((int64) reserved));
+	pgv_row_set(rows, "memory_used_bytes", Int64GetDatum((int64) (used + texts.bytes)));
 }
 
 Datum

@@ -97,12 +97,12 @@ set_figures(PgvRows *rows, const PgvResourceEntry *entry)
 
 	pgv_row_set_fields(rows, fields, lengthof(fields), entry);
 	pgv_row_set(rows, "cpu_time", Float8GetDatum(total));
-	pgv_row_set(rows, "cpu_margin_time",
+	pgv_row_set(rows, "cpu_time_margin",
 				Float8GetDatum(PGV_95_PERCENT * sqrt(Max(entry->total.cpu_variance, 0))));
 	pgv_row_set(rows, "self_elapsed_time",
 				Float8GetDatum(entry->total.elapsed_ms - entry->nested.elapsed_ms));
 	pgv_row_set(rows, "self_cpu_time", Float8GetDatum(total - nested));
-	pgv_row_set(rows, "self_cpu_margin_time",
+	pgv_row_set(rows, "self_cpu_time_margin",
 				Float8GetDatum(PGV_95_PERCENT * sqrt(Max(entry->total.cpu_variance +
 														 entry->nested.cpu_variance, 0))));
 	pgv_row_set(rows, "self_read_bytes",

@@ -27,9 +27,11 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/waits.h"
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/rows.h"
+#include "watch/history.h"
 
 PGV_FUNCTION(pgv_surface_statements);
 PGV_FUNCTION(pgv_surface_histogram);
@@ -383,11 +385,35 @@ resources_match(const void *key_data, const void *entry, void *arg)
 		(want->userid == InvalidOid || key->userid == want->userid);
 }
 
+static bool
+wait_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvWaitKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvWaitEntry *) entry)->queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
+static bool
+activity_matches(const PgvActivity *row, void *arg)
+{
+	const PgvResetArgs *want = arg;
+
+	return (want->any_queryid || (want->queryid != 0 && row->queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || row->dbid == want->dbid) &&
+		(want->userid == InvalidOid || row->userid == want->userid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
 	PgvResetArgs want = {PG_ARGISNULL(0), 0, InvalidOid, InvalidOid};
 	uint64		gone;
+	uint64		sampled;
 
 	pgv_require_preload();
 	if (!PG_ARGISNULL(0))
@@ -404,13 +430,17 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	/* they go with their statements, and count as one with them */
 	pgv_store_remove(&pgv_kind_resources, resources_match, &want);
 	pgv_recent_remove(finding_matches, &want);
-	if (!PG_ARGISNULL(0) && gone == 0)
+	/* how many of these there are is chance */
+	sampled = pgv_store_remove(&pgv_kind_waits, wait_matches, &want);
+	pgv_history_remove(activity_matches, &want);
+	if (!PG_ARGISNULL(0) && gone + sampled == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
 	if (want.any_queryid && want.dbid == InvalidOid && want.userid == InvalidOid)
 	{
 		pgv_store_set_reset_time(GetCurrentTimestamp());
 		pgv_overhead_reset();
 		pgv_brake_reset();
+		pgv_history_reset_load();
 	}
 	PG_RETURN_INT64((int64) gone);
 }

@@ -62,6 +62,8 @@ foreach my $role ('alice', 'bob', 'grp')
 		(map { "SELECT title AS of_$role FROM book WHERE author_id = " . 7 * $_ . " /*controller='list_$role'*/;" } 1 .. 12)));
 	# an error
 	like(error_as($role, "SELECT 1 / (id - id) AS of_$role FROM author;"), qr/^22012/, "$role: an error");
+	# a wait
+	ask_as($role, "SET application_name = 'app_$role'; SELECT pg_sleep(2.2) AS of_$role /*controller='wait_$role'*/");
 	# and a finding that is only suspected, which takes a steady pace
 	my $suspected = 0;
 	for (my $end = time + $PostgreSQL::Test::Utils::timeout_default; !$suspected && time < $end;)
@@ -71,6 +73,12 @@ foreach my $role ('alice', 'bob', 'grp')
 		$suspected = ask("SELECT count(*) FROM vitals.n_plus_one_suspected WHERE username = '$role'");
 	}
 }
+
+# what reading the views takes is not to be seen in them
+ask(q{ALTER SYSTEM SET pg_vitals.sample_interval = 0});
+ask('SELECT pg_reload_conf()');
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM vitals.waits WHERE last_seen > clock_timestamp() - interval '1.5 s'})
+  or die 'sampling goes on';
 
 my @all = ('alice', 'bob', 'grp');
 my %sees = (	# whose
@@ -95,6 +103,11 @@ my %views = (
 	},
 	routes => { text => [qw(datname username application_name tags route)] },
 	errors => { text => [qw(username datname sqlstate condition query)] },
+	# its rows, and what of them may be seen: 032_blocking.pl
+	blocking => { text => [qw(username datname application_name route query phase lock_type lock_mode lock_relation path blocked_by)], public => 1 },
+	load => { text => [qw(state wait_event_type)], public => 1 },
+	activity => { text => [qw(username datname application_name backend_type route query phase wait_event_type wait_event blocked_by)] },
+	waits => { text => [qw(username datname application_name backend_type route query phase wait_event_type wait_event)] },
 	info => { text => ['version'], public => 1 },
 );
 is_deeply([ split /\n/, ask(q{SELECT relname FROM pg_class WHERE relnamespace = 'vitals'::regnamespace
@@ -174,7 +187,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
+	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_load()' => 'everybody', '_blocking()' => 'everybody', '_activity()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'histogram(bigint)' => 'everybody',
 	'mark()' => 'everybody',
@@ -208,8 +221,9 @@ is(ask_as('plain', q{SELECT count(*), count(queryid), count(fingerprint), count(
 		FROM vitals._statements() WHERE userid IN ('alice'::regrole, 'bob'::regrole)}) =~ s/^[1-9]\d*/n/r, 'n|0|0|0',
 	'_statements() hides the same');
 is(ask_as('plain', q{SELECT (SELECT count(*) FROM vitals._n_plus_one()), (SELECT count(*) FROM vitals._routes()),
-		(SELECT count(*) FROM vitals._errors())}), '0|0|0',
-	'_n_plus_one(), _routes() and _errors() show nothing of others');
+		(SELECT count(*) FROM vitals._errors()), (SELECT count(*) FROM vitals._waits() WHERE userid IS DISTINCT FROM 'plain'::regrole),
+		(SELECT count(*) FROM vitals._activity() WHERE userid IS DISTINCT FROM 'plain'::regrole)}), '0|0|0|0|0',
+	'_n_plus_one(), _routes(), _errors(), _waits() and _activity() show nothing of others');
 
 # With the identifiers of others one gets nothing either, nor whether there is such a thing.
 my %bobs = map { split /\|/ } split /\n/, ask(q{

@@ -20,6 +20,7 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/waits.h"
 #include "store/texts.h"
 
 #define MAX_RECORDS 200
@@ -147,6 +148,35 @@ put_resources(uint64 fingerprint)
 	pgv_store_merge(&pgv_kind_resources, &key, &delta);
 }
 
+static void
+put_wait(uint64 fingerprint, uint64 route_id, const char *type, const char *event)
+{
+	PgvWaitKey	key = {.dbid = 5,.userid = 10,.fingerprint = fingerprint,.route = route_id,
+	.phase = PGV_PHASE_EXECUTING,.class = 3};
+	PgvWaitEntry delta = {.queryid = fingerprint * 3,.samples = 7,.ms = 70.5,
+	.squares = 710,.blocked_ms = 12};
+
+	strcpy(delta.type, type);
+	strcpy(delta.event, event);
+	strcpy(delta.backend_type, "client backend");
+	strcpy(delta.application, "shop");
+	delta.first_seen = delta.last_seen = GetCurrentTimestamp();
+	pgv_waits_complete(&key, &delta);
+	pgv_store_merge(&pgv_kind_waits, &key, &delta);
+}
+
+/* A residual, "<other>". */
+static void
+put_other_waits(void)
+{
+	PgvWaitKey	key = {.dbid = 5,.class = 3};
+	PgvWaitEntry delta = {.samples = 7,.ms = 70.5,.squares = 710};
+
+	strcpy(delta.type, "Lock");
+	delta.first_seen = delta.last_seen = GetCurrentTimestamp();
+	pgv_store_merge(&pgv_kind_waits, &key, &delta);
+}
+
 /* Write what is in the store, and find its records. */
 static void
 write_sample(Sample *s)
@@ -201,6 +231,9 @@ fill_and_sample(Sample *s)
 	put_error(1, 130);
 	put_error(0, 67);
 	put_resources(1);
+	put_wait(1, 501, "Lock", "transactionid");
+	put_wait(0, 0, "CPU", "");
+	put_other_waits();
 	make_sample(s);
 }
 

@@ -23,6 +23,7 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/waits.h"
 #include "store/texts.h"
 
 #define MUST(condition) \
@@ -40,6 +41,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_routes,
 	&pgv_kind_errors,
 	&pgv_kind_resources,
+	&pgv_kind_waits,
 };
 
 void
@@ -173,6 +175,21 @@ look_at_resources(const PgvResourceEntry *entry)
 			 pgv_resources_memory(entry, q) <= entry->memory_max);
 }
 
+static void
+look_at_wait(const PgvWaitKey *key, const PgvWaitEntry *entry)
+{
+	MUST(isfinite(entry->ms) && isfinite(entry->blocked_ms) && isfinite(pgv_waits_margin(entry->squares)));
+	MUST(entry->samples >= 0 && pgv_phase_name(key->phase) != NULL);
+	MUST(strlen(entry->type) < PGV_WAIT_TYPE_LEN && strlen(entry->event) < NAMEDATALEN);
+	MUST(strlen(entry->backend_type) < PGV_BACKEND_TYPE_LEN);
+	MUST(strlen(entry->application) < NAMEDATALEN);
+	look_at_times(entry->first_seen, entry->last_seen);
+	if (entry->texts & PGV_WAIT_QUERY)
+		look_at_text(key->fingerprint, false);
+	if (entry->texts & PGV_WAIT_ROUTE)
+		look_at_text(key->route, false);
+}
+
 typedef struct Look
 {
 	const PgvKind *kind;
@@ -199,6 +216,8 @@ look_at(const void *key, const void *entry, void *arg)
 		look_at_error(key, entry);
 	else if (kind == &pgv_kind_resources)
 		look_at_resources(entry);
+	else if (kind == &pgv_kind_waits)
+		look_at_wait(key, entry);
 	else
 		look_at_route(key, entry);
 	hash = hash_bytes_extended(key, (int) kind->key_size, 1);

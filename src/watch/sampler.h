@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * sampler.h
+ *	  A tick of the worker that looks at what every session is doing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGV_SAMPLER_H
+#define PGV_SAMPLER_H
+
+#include "postgres.h"
+
+/*
+ * For the worker's list of ticks.  The tick takes locks only when it brings
+ * its sums to the store, once a second.  Raises out of memory the first time.
+ */
+extern int	pgv_sampler_interval(void);
+extern void pgv_sampler_tick(void);
+
+#endif							/* PGV_SAMPLER_H */
