@@ -7,6 +7,7 @@
 # test/lint reads this list.  A unit without a .c is a header alone.
 UNITS = \
 	compat \
+	base/limits \
 	base/settings \
 	base/histogram \
 	base/distinct \
@@ -60,6 +61,7 @@ UNITS = \
 	watch/look \
 	watch/history \
 	watch/sampler \
+	watch/memory \
 	surface/rows \
 	surface/statements \
 	surface/findings \
@@ -71,6 +73,8 @@ UNITS = \
 	surface/blocking \
 	surface/ci \
 	surface/info \
+	surface/health \
+	surface/memory \
 	surface/sandbox \
 	surface/queryshape \
 	surface/draft \
@@ -92,7 +96,9 @@ SQL_PARTS = \
 	blocking \
 	ci \
 	rewrite \
-	info
+	info \
+	health \
+	memory
 
 EXTENSION = pg_vitals
 EXTVERSION = 1.0

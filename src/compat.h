@@ -182,6 +182,13 @@ typedef JumbleState PgvJumbleState;
 #define PGV_LXID() (MyProc->lxid)
 #endif
 
+/* An entry of what the server tells of its processes; 1-based everywhere. */
+#if PG_VERSION_NUM >= 160000
+#define PGV_LOCAL_BEENTRY(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define PGV_LOCAL_BEENTRY(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
 /* String GUCs' memory: libc's before 16. */
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)

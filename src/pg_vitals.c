@@ -35,6 +35,7 @@
 #include "surface/rows.h"
 #include "watch/history.h"
 #include "watch/sampler.h"
+#include "watch/memory.h"
 
 PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
 
@@ -66,6 +67,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_across_shmem_size,
 	pgv_overhead_shmem_size,
 	pgv_brake_shmem_size,
+	pgv_memory_shmem_size,
 	pgv_persist_shmem_size,
 	pgv_now_shmem_size,
 	pgv_history_shmem_size,
@@ -83,6 +85,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_pending", pgv_pending_locks());
 	RequestNamedLWLockTranche("pg_vitals_recent", pgv_recent_locks());
 	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
+	RequestNamedLWLockTranche("pg_vitals_memory", pgv_memory_locks());
 }
 
 /*
@@ -132,6 +135,7 @@ startup_memory(void)
 	pgv_brake_shmem_init();
 	pgv_now_shmem_init();
 	pgv_history_shmem_init();
+	pgv_memory_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -153,6 +157,7 @@ static const PgvTick ticks[] = {
 	{"persist", persist_interval, keep},
 	{"across sessions", pgv_across_interval, pgv_across_tick},
 	{"sample", pgv_sampler_interval, pgv_sampler_tick},
+	{"memory", pgv_memory_interval, pgv_memory_tick},
 };
 
 void

@@ -13,6 +13,7 @@
 
 #include <limits.h>
 
+#include "base/limits.h"
 #include "base/settings.h"
 
 bool		pgv_enabled = true;
@@ -32,6 +33,7 @@ int			pgv_sample_interval_ms = 10;
 
 static bool all_defined = false;
 static char *ignore_applications = NULL;
+static char *health_limits = NULL;
 const char *pgv_ignored_applications = NULL;
 
 static const struct config_enum_entry track_options[] = {
@@ -218,6 +220,14 @@ define_sampling(void)
 							"Zero does not look at all: no waits are collected.",
 							&pgv_sample_interval_ms, 10, 0, 10000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+define_health(void)
+{
+	DefineCustomStringVariable("pg_vitals.health_limits",
+							   "Sets limits of the indicators in vitals.health.",
+							   "A list of name = warning : critical, separated by commas.",
+							   &health_limits, "",
+							   PGC_USERSET, 0,
+							   pgv_limits_check, pgv_limits_assign, NULL);
 }
 
 void
@@ -226,6 +236,7 @@ pgv_settings_define(void)
 	define_collection();
 	define_sampling();
 	define_n_plus_one();
+	define_health();
 	MarkGUCPrefixReserved("pg_vitals");
 	all_defined = true;
 	assign_enabled(pgv_enabled, NULL);

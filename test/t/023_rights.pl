@@ -109,6 +109,10 @@ my %views = (
 	activity => { text => [qw(username datname application_name backend_type route query phase wait_event_type wait_event blocked_by)] },
 	waits => { text => [qw(username datname application_name backend_type route query phase wait_event_type wait_event)] },
 	info => { text => ['version'], public => 1 },
+	# of others it tells how many there are, and nothing to who may not know: see sql/health.sql
+	health => { text => [qw(indicator unit worse state reason description)], public => 1 },
+	# each reading here has a session of its own: see t/050_health.pl
+	memory => { text => [qw(backend_type username datname application_name state)], public => 1 },
 );
 is_deeply([ split /\n/, ask(q{SELECT relname FROM pg_class WHERE relnamespace = 'vitals'::regnamespace
 		AND relkind NOT IN ('i', 'c', 't') ORDER BY 1}) ], [ sort keys %views ],
@@ -188,6 +192,7 @@ foreach my $role (sort keys %sees)
 # Who may execute: everybody, or the owner.
 my %functions = (
 	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_load()' => 'everybody', '_blocking()' => 'everybody', '_activity()' => 'everybody',
+	'_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'histogram(bigint)' => 'everybody',
 	'mark()' => 'everybody',

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * surface/memory.c
+ *	  What the view on the processes' memory reads.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "utils/backend_status.h"
+#include "utils/timestamp.h"
+
+#include "surface/rows.h"
+#include "watch/memory.h"
+
+PGV_FUNCTION(pgv_surface_memory);
+
+static void
+set_memory(PgvRows *rows, const PgBackendStatus *process)
+{
+	PgvProcessMemory m;
+	int64		growth;
+	TimestampTz growth_since;
+
+	if (!pgv_memory_of(process->st_procpid, process->st_proc_start_timestamp,
+					   &m, &growth, &growth_since))
+		return;
+	pgv_row_set(rows, "resident_bytes", Int64GetDatum(m.resident));
+	pgv_row_set(rows, "private_bytes", Int64GetDatum(m.private));
+	pgv_row_set(rows, "swapped_bytes", Int64GetDatum(m.swapped));
+	pgv_row_set(rows, "peak_resident_bytes", Int64GetDatum(m.peak_resident));
+	pgv_row_set(rows, "growth_bytes", Int64GetDatum(growth));
+	pgv_row_set(rows, "growth_since", TimestampTzGetDatum(growth_since));
+}
+
+Datum
+pgv_surface_memory(PG_FUNCTION_ARGS)
+{
+	PgvRows		rows;
+	int			n = pgstat_fetch_stat_numbackends();
+
+	pgv_rows_begin(&rows, fcinfo);
+	for (int i = 1; i <= n; i++)
+	{
+		LocalPgBackendStatus *local = PGV_LOCAL_BEENTRY(i);
+
+		if (local == NULL || local->backendStatus.st_procpid == 0 ||
+			!pgv_may_see(local->backendStatus.st_userid))
+			continue;
+		pgv_row_set(&rows, "pid", Int32GetDatum(local->backendStatus.st_procpid));
+		set_memory(&rows, &local->backendStatus);
+		pgv_row_emit(&rows);
+	}
+	return (Datum) 0;
+}
