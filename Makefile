@@ -62,6 +62,8 @@ UNITS = \
 	watch/history \
 	watch/sampler \
 	watch/memory \
+	watch/activity \
+	watch/windows \
 	surface/rows \
 	surface/statements \
 	surface/findings \
@@ -75,6 +77,7 @@ UNITS = \
 	surface/info \
 	surface/health \
 	surface/memory \
+	surface/windows \
 	surface/sandbox \
 	surface/queryshape \
 	surface/draft \
@@ -97,6 +100,7 @@ SQL_PARTS = \
 	ci \
 	rewrite \
 	info \
+	windows \
 	health \
 	memory
 

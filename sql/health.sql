@@ -3,6 +3,9 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_vitals;
 RESET client_min_messages;
 
+-- with a window to look at
+SELECT vitals.close_window();
+SELECT vitals.close_window();
 SELECT indicator, unit, worse, warning_limit, critical_limit FROM vitals.health;
 -- a value, or why there is none
 SELECT indicator FROM vitals.health WHERE (value IS NULL) <> (reason IS NOT NULL) OR (value IS NULL) <> (state = 'unknown');
@@ -39,6 +42,32 @@ SET pg_vitals.health_limits = 'error_rate = 1 : 2, , lock_waits = 1 : 2';
 SET pg_vitals.health_limits = '  ';
 SELECT count(*) FROM vitals.health;
 RESET pg_vitals.health_limits;
+
+-- rates are over the last windows: ten executions, of which two fail and one takes long; and a sort that spills
+SET work_mem = '64kB';
+SELECT vitals.reset() > 0 AS reset;
+SELECT 1 / (g - 1) FROM generate_series(1, 1) AS g;
+SELECT 1 / (g - 1) FROM generate_series(1, 1) AS g;
+SELECT pg_sleep(0.3);
+SELECT count(*) FROM (SELECT g FROM generate_series(1, 20000) AS g ORDER BY -g OFFSET 0) AS s;
+SELECT count(*) FROM pg_class WHERE oid = 1259;
+SELECT count(*) FROM pg_class WHERE oid = 1259;
+SELECT count(*) FROM pg_class WHERE oid = 1259;
+SELECT count(*) FROM pg_class WHERE oid = 1259;
+SELECT count(*) FROM pg_class WHERE oid = 1259;
+SELECT vitals.close_window();
+SELECT value, unit, reason FROM vitals.health WHERE indicator = 'error_rate';
+SELECT indicator, value BETWEEN 285 AND 5000 AS as_known FROM vitals.health WHERE indicator LIKE 'p9%';
+SELECT abs(h.value - w.hits) < 0.0001 AS hit_ratio, h.since = w.since AS since
+FROM vitals.health AS h, (SELECT 100.0 * sum(shared_blks_hit) / sum(shared_blks_hit + shared_blks_read) AS hits, min(window_start) AS since
+						  FROM vitals.windows WHERE resolution = '10s') AS w
+WHERE indicator = 'cache_hit_ratio';
+SELECT abs(h.value - w.rate) < 0.0001 * w.rate AS spill_rate, w.blocks BETWEEN 20 AND 200 AS blocks
+FROM vitals.health AS h, (SELECT sum(temp_blks_written) * current_setting('block_size')::int / extract(epoch FROM max(window_end) - min(window_start)) AS rate,
+								 sum(temp_blks_written) AS blocks
+						  FROM vitals.windows WHERE resolution = '10s') AS w
+WHERE indicator = 'temp_spill_rate';
+RESET work_mem;
 
 -- dead rows: 50 and a fifth of the rows are tolerated, or what the table says
 CREATE TABLE dead (id int) WITH (autovacuum_enabled = true, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0.5);

@@ -11,7 +11,7 @@ SELECT backend_type, username = current_user AS me, datname = current_database()
 	   growth_since BETWEEN backend_start AND clock_timestamp() AS since
 FROM vitals.memory WHERE pid = pg_backend_pid();
 
--- 64 MB more, of which there are some copies meanwhile, and less again
+-- 32 MB more, of which there are some copies meanwhile, and less again
 SELECT private_bytes + swapped_bytes AS private, growth_bytes AS growth FROM vitals.memory WHERE pid = pg_backend_pid() \gset
 CREATE FUNCTION grown(size int) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -21,8 +21,8 @@ BEGIN
 	SELECT growth_bytes INTO grown FROM vitals.memory WHERE pid = pg_backend_pid() AND length(block) > 0;
 	RETURN grown;
 END $$;
-SELECT (grown(64 * 1024 * 1024) - :growth) / 1048576 BETWEEN 60 AND 220 AS grown;
-SELECT (growth_bytes - :growth) / 1048576 BETWEEN -10 AND 30 AS shrunk, growth_bytes - :growth = private_bytes + swapped_bytes - :private AS sum, peak_resident_bytes - resident_bytes > 30 * 1048576 AS peak
+SELECT (grown(32 * 1024 * 1024) - :growth) / 1048576 BETWEEN 30 AND 120 AS grown;
+SELECT (growth_bytes - :growth) / 1048576 BETWEEN -10 AND 15 AS shrunk, growth_bytes - :growth = private_bytes + swapped_bytes - :private AS sum, peak_resident_bytes - resident_bytes > 20 * 1048576 AS peak
 FROM vitals.memory WHERE pid = pg_backend_pid();
 DROP FUNCTION grown;
 

@@ -35,7 +35,9 @@
 #include "surface/rows.h"
 #include "watch/history.h"
 #include "watch/sampler.h"
+#include "watch/activity.h"
 #include "watch/memory.h"
+#include "watch/windows.h"
 
 PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
 
@@ -68,6 +70,8 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_overhead_shmem_size,
 	pgv_brake_shmem_size,
 	pgv_memory_shmem_size,
+	pgv_activity_shmem_size,
+	pgv_windows_shmem_size,
 	pgv_persist_shmem_size,
 	pgv_now_shmem_size,
 	pgv_history_shmem_size,
@@ -86,6 +90,8 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_recent", pgv_recent_locks());
 	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
 	RequestNamedLWLockTranche("pg_vitals_memory", pgv_memory_locks());
+	RequestNamedLWLockTranche("pg_vitals_activity", pgv_activity_locks());
+	RequestNamedLWLockTranche("pg_vitals_windows", pgv_windows_locks());
 }
 
 /*
@@ -136,6 +142,8 @@ startup_memory(void)
 	pgv_now_shmem_init();
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
+	pgv_activity_shmem_init();
+	pgv_windows_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -158,6 +166,7 @@ static const PgvTick ticks[] = {
 	{"across sessions", pgv_across_interval, pgv_across_tick},
 	{"sample", pgv_sampler_interval, pgv_sampler_tick},
 	{"memory", pgv_memory_interval, pgv_memory_tick},
+	{"windows", pgv_windows_interval, pgv_windows_tick},
 };
 
 void

@@ -30,6 +30,7 @@ bool		pgv_track_resources = true;
 double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
 int			pgv_sample_interval_ms = 10;
+int			pgv_window_memory_kb = 12288;
 
 static bool all_defined = false;
 static char *ignore_applications = NULL;
@@ -222,6 +223,11 @@ define_sampling(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 define_health(void)
 {
+	DefineCustomIntVariable("pg_vitals.window_memory",
+							"Sets the memory for windows of the last hours.",
+							"The less there is, the fewer statements have a row of their own in each window.  Zero keeps no windows.",
+							&pgv_window_memory_kb, 12288, 0, MAX_KILOBYTES,
+							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomStringVariable("pg_vitals.health_limits",
 							   "Sets limits of the indicators in vitals.health.",
 							   "A list of name = warning : critical, separated by commas.",

@@ -36,6 +36,7 @@ extern int	pgv_n_plus_one_action;
 extern bool pgv_n_plus_one_across_sessions;
 extern int	pgv_persist_interval_s;
 extern bool pgv_track_resources;
+extern int	pgv_window_memory_kb;
 extern double pgv_max_overhead;		/* percent; 0: no limit */
 extern int	pgv_sample_interval_ms;
 

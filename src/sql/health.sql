@@ -18,6 +18,7 @@ COMMENT ON FUNCTION _health_limits() IS
 
 CREATE FUNCTION _health(
 	OUT since timestamptz,
+	OUT seconds double precision,
 	OUT executions bigint,
 	OUT failures bigint,
 	OUT p95_exec_time double precision,
@@ -40,8 +41,9 @@ WITH own AS MATERIALIZED (
 		h.since, h.executions, h.failures, h.p95_exec_time, h.p99_exec_time,
 		h.shared_blks_hit, h.shared_blks_hit + h.shared_blks_read AS shared_blks,
 		h.temp_blks_written * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS temp_bytes,
-		extract(epoch FROM pg_catalog.clock_timestamp() - h.since)::pg_catalog.float8 AS seconds,
-		h.timed, h.hook_time
+		h.seconds, h.timed, h.hook_time,
+		CASE WHEN h.since IS NULL THEN CASE WHEN pg_catalog.current_setting('pg_vitals.window_memory') = '0'
+			THEN 'pg_vitals.window_memory is 0' ELSE 'no window has ended yet' END END AS none
 	FROM _health() AS h
 ), here AS MATERIALIZED (
 	SELECT
@@ -117,26 +119,26 @@ WITH own AS MATERIALIZED (
 ), measured (indicator, value, since, reason, description) AS (
 	SELECT
 		'p95_exec_time', own.p95_exec_time, own.since,
-		CASE WHEN own.executions = 0 THEN 'nothing was executed' END,
-		'95th percentile of the execution times of all statements that clients sent, within 5 %'
+		coalesce(own.none, CASE WHEN own.executions = 0 THEN 'nothing was executed' END),
+		'95th percentile of the execution times of all statements that clients sent and that ended in the last 10 minutes, within 5 %'
 	FROM own
 	UNION ALL
 	SELECT
 		'p99_exec_time', own.p99_exec_time, own.since,
-		CASE WHEN own.executions = 0 THEN 'nothing was executed' END,
-		'99th percentile of the execution times of all statements that clients sent, within 5 %'
+		coalesce(own.none, CASE WHEN own.executions = 0 THEN 'nothing was executed' END),
+		'99th percentile of the execution times of all statements that clients sent and that ended in the last 10 minutes, within 5 %'
 	FROM own
 	UNION ALL
 	SELECT
 		'error_rate', 100 * own.failures::pg_catalog.float8 / nullif(own.executions, 0), own.since,
-		CASE WHEN own.executions = 0 THEN 'nothing was executed' END,
-		'executions that failed, were cancelled or timed out, of all executions of statements that clients sent'
+		coalesce(own.none, CASE WHEN own.executions = 0 THEN 'nothing was executed' END),
+		'executions that failed, were cancelled or timed out, of all executions of statements that clients sent, in the last 10 minutes'
 	FROM own
 	UNION ALL
 	SELECT
 		'cache_hit_ratio', 100 * own.shared_blks_hit::pg_catalog.float8 / nullif(own.shared_blks, 0), own.since,
-		CASE WHEN own.shared_blks = 0 THEN 'no block was asked for' END,
-		'blocks found in shared buffers, of all blocks of tables and indexes that statements of clients asked for'
+		coalesce(own.none, CASE WHEN own.shared_blks = 0 THEN 'no block was asked for' END),
+		'blocks found in shared buffers, of all blocks of tables and indexes that statements of clients asked for, in the last 10 minutes'
 	FROM own
 	UNION ALL
 	SELECT
@@ -200,8 +202,8 @@ WITH own AS MATERIALIZED (
 	UNION ALL
 	SELECT
 		'temp_spill_rate', own.temp_bytes / nullif(own.seconds, 0), own.since,
-		CASE WHEN own.seconds = 0 THEN 'no time has passed' END,
-		'what statements of clients wrote to temporary files because it exceeded work_mem'
+		own.none,
+		'what statements of clients wrote to temporary files because it exceeded work_mem, over the last 10 minutes'
 	FROM own
 	UNION ALL
 	SELECT

@@ -903,13 +903,14 @@ remove_some(PgvTable *table, uint32 partition, PgvMatchCallback match,
 		{
 			uint32		next = table->headers[slot].next;
 
+			/* before the question: what matches goes, and is asked once */
+			if (given_up->n + PGV_MAX_ENTRY_TEXTS > lengthof(given_up->ids))
+				return gone;
 			if (match(key_at(table, slot), entry_at(table, slot), arg))
 			{
 				bool		residual = table->headers[slot].residual;
 				bool		last = false;
 
-				if (given_up->n + PGV_MAX_ENTRY_TEXTS > lengthof(given_up->ids))
-					return gone;
 				give_up_texts(table, slot, given_up);
 				unlink_slot(table, partition, slot);
 				if (residual)

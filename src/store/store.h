@@ -159,7 +159,10 @@ extern void pgv_store_scan(const PgvKind *kind, PgvScanCallback callback,
  */
 extern void *pgv_store_tail(const PgvKind *kind, const void *entry);
 
-/* Remove what matches; returns how many went.  Raises nothing. */
+/*
+ * Remove what matches, which is asked once of what goes; returns how many went.
+ * Raises nothing.
+ */
 extern uint64 pgv_store_remove(const PgvKind *kind, PgvMatchCallback match,
 							   void *arg);
 

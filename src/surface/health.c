@@ -2,7 +2,7 @@
  *
  * surface/health.c
  *	  What the view on the server's health reads of us: limits, and sums over
- *	  the statements.  All else in the view is the server's own figures.
+ *	  the last windows.  All else in the view is the server's own figures.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,10 +15,10 @@
 #include "base/histogram.h"
 #include "base/limits.h"
 #include "collect/overhead.h"
-#include "collect/pending.h"
-#include "collect/statements.h"
-#include "store/store.h"
 #include "surface/rows.h"
+#include "watch/windows.h"
+
+#define PGV_HEALTH_MINUTES 10	/* that rates are over */
 
 PGV_FUNCTION(pgv_surface_health_limits);
 PGV_FUNCTION(pgv_surface_health);
@@ -46,49 +46,60 @@ pgv_surface_health_limits(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Sums over what clients sent. */
+/* Sums over what clients sent, and the time they are over. */
 typedef struct PgvHealthSums
 {
-	PgvStatementCounters counters;
+	TimestampTz since;			/* 0: there was no window */
+	double		seconds;
+	PgvActivity activity;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvHealthSums;
 
-static bool
-add_statement(const void *key, const void *entry, void *arg)
+/* Residuals, and what is folded, have nested statements in them, too. */
+static void
+add_window(const PgvWindow *window, const PgvActiveRow *row, void *arg)
 {
 	PgvHealthSums *sums = arg;
 
-	/* with track = all residuals have nested statements in them, too */
-	if (((const PgvStatementKey *) key)->toplevel == 0 &&
-		!pgv_statements_is_residual(key))
-		return true;
-	pgv_statements_add(&sums->counters, &((const PgvStatementEntry *) entry)->counters);
-	pgv_statements_add_buckets(sums->buckets, entry);
-	return true;
+	if (row == NULL)
+	{
+		if (sums->since == 0)
+			sums->since = window->start;
+		sums->seconds += (double) (window->end - window->start) / USECS_PER_SEC;
+		return;
+	}
+	if (row->key.toplevel == 0 && row->key.fingerprint != 0)
+		return;
+	pgv_activity_add(&sums->activity, &row->sums, 1);
+	pgv_active_row_spread(sums->buckets, row);
 }
 
 static double
 percentile_ms(const PgvHealthSums *sums, double q)
 {
 	return pgv_histogram_percentile_us(sums->buckets, 0, PGV_HISTOGRAM_BUCKETS - 1,
-									   (uint64) sums->counters.calls, q) / 1000.0;
+									   (uint64) sums->activity.calls, q) / 1000.0;
 }
 
 static void
 set_sums(PgvRows *rows, const PgvHealthSums *sums)
 {
-	const PgvStatementCounters *c = &sums->counters;
+	const PgvActivity *a = &sums->activity;
 
-	pgv_row_set(rows, "executions", Int64GetDatum(c->calls));
-	pgv_row_set(rows, "failures", Int64GetDatum(c->failures));
-	if (c->calls > 0)
+	if (sums->since == 0)
+		return;
+	pgv_row_set(rows, "since", TimestampTzGetDatum(sums->since));
+	pgv_row_set(rows, "seconds", Float8GetDatum(sums->seconds));
+	pgv_row_set(rows, "executions", Int64GetDatum(a->calls));
+	pgv_row_set(rows, "failures", Int64GetDatum(a->failures));
+	if (a->calls > 0)
 	{
 		pgv_row_set(rows, "p95_exec_time", Float8GetDatum(percentile_ms(sums, 0.95)));
 		pgv_row_set(rows, "p99_exec_time", Float8GetDatum(percentile_ms(sums, 0.99)));
 	}
-	pgv_row_set(rows, "shared_blks_hit", Int64GetDatum(c->blocks[PGV_SHARED_HIT]));
-	pgv_row_set(rows, "shared_blks_read", Int64GetDatum(c->blocks[PGV_SHARED_READ]));
-	pgv_row_set(rows, "temp_blks_written", Int64GetDatum(c->blocks[PGV_TEMP_WRITTEN]));
+	pgv_row_set(rows, "shared_blks_hit", Int64GetDatum(a->shared_hit));
+	pgv_row_set(rows, "shared_blks_read", Int64GetDatum(a->shared_read));
+	pgv_row_set(rows, "temp_blks_written", Int64GetDatum(a->temp_written));
 }
 
 Datum
@@ -99,9 +110,9 @@ pgv_surface_health(PG_FUNCTION_ARGS)
 	PgvOverheadStats overhead;
 
 	pgv_rows_begin(&rows, fcinfo);
-	pgv_pending_collect();
-	pgv_store_scan(&pgv_kind_statements, add_statement, sums);
-	pgv_row_set(&rows, "since", TimestampTzGetDatum(pgv_store_reset_time()));
+	pgv_windows_scan(PGV_WINDOWS_10S,
+					 GetCurrentTimestamp() - PGV_HEALTH_MINUTES * 60 * USECS_PER_SEC,
+					 add_window, sums);
 	set_sums(&rows, sums);
 	pgv_overhead_stats(&overhead);
 	pgv_row_set(&rows, "timed", Int64GetDatum((int64) overhead.sampled * PGV_OVERHEAD_SHARE));

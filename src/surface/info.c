@@ -28,7 +28,9 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 #include "watch/history.h"
+#include "watch/activity.h"
 #include "watch/memory.h"
+#include "watch/windows.h"
 
 PGV_FUNCTION(pgv_surface_info);
 
@@ -142,6 +144,8 @@ set_store(PgvRows *rows)
 									   pgv_overhead_shmem_size() +
 									   pgv_brake_shmem_size() +
 									   pgv_memory_shmem_size() +
+									   pgv_activity_shmem_size() +
+									   pgv_windows_shmem_size() +
 									   pgv_texts_shmem_size())));
 	pgv_row_set(rows, "memory_used_bytes",
 				Int64GetDatum((int64) (statements.memory_used + findings.memory_used +

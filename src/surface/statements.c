@@ -32,6 +32,8 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 #include "watch/history.h"
+#include "watch/activity.h"
+#include "watch/windows.h"
 
 PGV_FUNCTION(pgv_surface_statements);
 PGV_FUNCTION(pgv_surface_histogram);
@@ -322,6 +324,12 @@ typedef struct PgvResetArgs
 } PgvResetArgs;
 
 static bool
+is_everything(const PgvResetArgs *want)
+{
+	return want->any_queryid && want->dbid == InvalidOid && want->userid == InvalidOid;
+}
+
+static bool
 statement_matches(const void *key_data, const void *entry, void *arg)
 {
 	const PgvStatementKey *key = key_data;
@@ -332,6 +340,29 @@ statement_matches(const void *key_data, const void *entry, void *arg)
 			 ((const PgvStatementEntry *) entry)->counters.queryid == want->queryid)) &&
 		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
 		(want->userid == InvalidOid || key->userid == want->userid);
+}
+
+/* The same, telling the windows what goes by itself. */
+static bool
+statement_goes(const void *key, const void *entry, void *arg)
+{
+	if (!statement_matches(key, entry, arg))
+		return false;
+	if (!is_everything(arg))
+		pgv_activity_reset_entry(entry);
+	return true;
+}
+
+/* "<other>" of a window is of all databases and roles: it goes with all. */
+static bool
+window_row_matches(const PgvActiveRow *row, void *arg)
+{
+	const PgvResetArgs *want = arg;
+
+	return row->key.fingerprint != 0 &&
+		(want->any_queryid || (want->queryid != 0 && row->queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || row->key.dbid == want->dbid) &&
+		(want->userid == InvalidOid || row->key.userid == want->userid);
 }
 
 static bool
@@ -423,7 +454,10 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		want.userid = PG_GETARG_OID(2);
 	pgv_pending_collect();
-	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
+	pgv_activity_reset_begin(is_everything(&want));
+	gone = pgv_store_remove(&pgv_kind_statements, statement_goes, &want);
+	pgv_windows_remove(is_everything(&want) ? NULL : window_row_matches, &want);
+	pgv_activity_reset_end();
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
@@ -435,7 +469,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_history_remove(activity_matches, &want);
 	if (!PG_ARGISNULL(0) && gone + sampled == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
-	if (want.any_queryid && want.dbid == InvalidOid && want.userid == InvalidOid)
+	if (is_everything(&want))
 	{
 		pgv_store_set_reset_time(GetCurrentTimestamp());
 		pgv_overhead_reset();

@@ -111,6 +111,8 @@ my %views = (
 	info => { text => ['version'], public => 1 },
 	# of others it tells how many there are, and nothing to who may not know: see sql/health.sql
 	health => { text => [qw(indicator unit worse state reason description)], public => 1 },
+	# it has the readings of this test itself: see t/052_windows.pl
+	windows => { text => [qw(resolution username datname query)], public => 1 },
 	# each reading here has a session of its own: see t/050_health.pl
 	memory => { text => [qw(backend_type username datname application_name state)], public => 1 },
 );
@@ -193,7 +195,9 @@ foreach my $role (sort keys %sees)
 my %functions = (
 	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_load()' => 'everybody', '_blocking()' => 'everybody', '_activity()' => 'everybody',
 	'_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
+	'_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_windows()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
+	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',
 	'mark()' => 'everybody',
 	'n_plus_one_since(bigint)' => 'everybody',
