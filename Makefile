@@ -62,6 +62,7 @@ UNITS = \
 	watch/history \
 	watch/sampler \
 	watch/memory \
+	watch/contexts \
 	watch/activity \
 	watch/windows \
 	surface/rows \

@@ -49,6 +49,7 @@
 #include "collect/statements.h"
 #include "collect/tagging.h"
 #include "collect/variables.h"
+#include "watch/contexts.h"
 #include "hooks.h"
 
 /* The utility statement being executed, innermost first; on the C stack. */
@@ -93,6 +94,7 @@ static ExecutorRun_hook_type prev_ExecutorRun = NULL;
 static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
 static ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
+static emit_log_hook_type prev_emit_log = NULL;
 
 static int	level = 0;			/* depth: 0 for what the client sends */
 static PgvUtility *utility = NULL;
@@ -1556,9 +1558,20 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
 		pgv_errors_stopped(enclosing_statement());
 }
 
+/* Somebody may have asked this process for its memory contexts. */
+static void
+at_log(ErrorData *edata)
+{
+	pgv_contexts_at_log(edata);
+	if (prev_emit_log)
+		prev_emit_log(edata);
+}
+
 void
 pgv_hooks_install(void)
 {
+	prev_emit_log = emit_log_hook;
+	emit_log_hook = at_log;
 	prev_post_parse_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = pgv_post_parse_analyze;
 	prev_planner = planner_hook;

@@ -36,6 +36,7 @@
 #include "watch/history.h"
 #include "watch/sampler.h"
 #include "watch/activity.h"
+#include "watch/contexts.h"
 #include "watch/memory.h"
 #include "watch/windows.h"
 
@@ -70,6 +71,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_overhead_shmem_size,
 	pgv_brake_shmem_size,
 	pgv_memory_shmem_size,
+	pgv_contexts_shmem_size,
 	pgv_activity_shmem_size,
 	pgv_windows_shmem_size,
 	pgv_persist_shmem_size,
@@ -90,6 +92,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_recent", pgv_recent_locks());
 	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
 	RequestNamedLWLockTranche("pg_vitals_memory", pgv_memory_locks());
+	RequestNamedLWLockTranche("pg_vitals_contexts", pgv_contexts_locks());
 	RequestNamedLWLockTranche("pg_vitals_activity", pgv_activity_locks());
 	RequestNamedLWLockTranche("pg_vitals_windows", pgv_windows_locks());
 }
@@ -142,6 +145,7 @@ startup_memory(void)
 	pgv_now_shmem_init();
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
+	pgv_contexts_shmem_init();
 	pgv_activity_shmem_init();
 	pgv_windows_shmem_init();
 	pgv_persist_shmem_init();

@@ -65,3 +65,18 @@ COMMENT ON COLUMN memory.growth_since IS
 'when the process was first looked at, mostly within a second of its start; NULL where the kernel does not tell';
 
 GRANT SELECT ON memory TO PUBLIC;
+
+CREATE FUNCTION memory_contexts(
+	pid integer,
+	OUT name text,
+	OUT contexts bigint,
+	OUT total_bytes bigint,
+	OUT used_bytes bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pgv_surface_memory_contexts'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 50;
+
+COMMENT ON FUNCTION memory_contexts(integer) IS
+'The memory contexts of a process of the server at this moment, added up by name: how many there are, and their bytes. The process is interrupted to tell.';
+
+REVOKE EXECUTE ON FUNCTION memory_contexts(integer) FROM PUBLIC;

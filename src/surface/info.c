@@ -29,6 +29,7 @@
 #include "surface/rows.h"
 #include "watch/history.h"
 #include "watch/activity.h"
+#include "watch/contexts.h"
 #include "watch/memory.h"
 #include "watch/windows.h"
 
@@ -144,6 +145,7 @@ set_store(PgvRows *rows)
 									   pgv_overhead_shmem_size() +
 									   pgv_brake_shmem_size() +
 									   pgv_memory_shmem_size() +
+									   pgv_contexts_shmem_size() +
 									   pgv_activity_shmem_size() +
 									   pgv_windows_shmem_size() +
 									   pgv_texts_shmem_size())));

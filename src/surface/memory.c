@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * surface/memory.c
- *	  What the view on the processes' memory reads.
+ *	  What the view on the processes' memory reads, and their contexts.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,9 +11,11 @@
 #include "utils/timestamp.h"
 
 #include "surface/rows.h"
+#include "watch/contexts.h"
 #include "watch/memory.h"
 
 PGV_FUNCTION(pgv_surface_memory);
+PGV_FUNCTION(pgv_surface_memory_contexts);
 
 static void
 set_memory(PgvRows *rows, const PgBackendStatus *process)
@@ -49,6 +51,32 @@ pgv_surface_memory(PG_FUNCTION_ARGS)
 			continue;
 		pgv_row_set(&rows, "pid", Int32GetDatum(local->backendStatus.st_procpid));
 		set_memory(&rows, &local->backendStatus);
+		pgv_row_emit(&rows);
+	}
+	return (Datum) 0;
+}
+
+Datum
+pgv_surface_memory_contexts(PG_FUNCTION_ARGS)
+{
+	PgvRows		rows;
+	PgvContextSum sums[PGV_CONTEXT_NAMES + 1];
+	int			n;
+
+	pgv_rows_begin(&rows, fcinfo);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("pid must not be null"),
+				 errhint("Take a pid from vitals.memory.")));
+	n = pgv_contexts_ask(PG_GETARG_INT32(0), sums);
+	for (int i = 0; i < n; i++)
+	{
+		pgv_row_set_text(&rows, "name", sums[i].name);
+		pgv_row_set(&rows, "contexts", Int64GetDatum(sums[i].contexts));
+		pgv_row_set(&rows, "total_bytes", Int64GetDatum(sums[i].total_bytes));
+		pgv_row_set(&rows, "used_bytes",
+					Int64GetDatum(sums[i].total_bytes - sums[i].free_bytes));
 		pgv_row_emit(&rows);
 	}
 	return (Datum) 0;

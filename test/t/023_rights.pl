@@ -200,6 +200,7 @@ my %functions = (
 	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',
 	'mark()' => 'everybody',
+	'memory_contexts(integer)' => 'owner',
 	'n_plus_one_since(bigint)' => 'everybody',
 	'reset(bigint,oid,oid)' => 'owner',
 	'rewrite(bigint,bigint,integer[])' => 'everybody',

@@ -100,7 +100,7 @@ cmp_ok(abs($rate * $transactions / 100 - 1), '<', 1e-6, 'one deadlock, of all tr
 
 SKIP:
 {
-	skip 'there is no /proc here', 5 unless -e '/proc/self/status';
+	skip 'there is no /proc here', 11 unless -e '/proc/self/status';
 	my $pid = $holder->query_safe('SELECT pg_backend_pid()');
 
 	until_true("SELECT growth_since IS NOT NULL FROM vitals.memory WHERE pid = $pid");
@@ -110,6 +110,19 @@ SKIP:
 	cmp_ok($after - $before, '>', 30e6, 'a session that keeps a sort has grown');
 	my ($status) = slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
 	is(ask("SELECT private_bytes FROM vitals.memory WHERE pid = $pid"), $status * 1024, 'as the kernel says');
+	# its contexts, though it is idle; nothing of it is in the log
+	is(ask("SELECT sum(used_bytes) > 30e6, max(used_bytes) FILTER (WHERE name ~* 'tuple') > 20e6, count(*) = count(DISTINCT name) FROM vitals.memory_contexts($pid)"),
+		't|t|t', 'where it keeps the sort');
+	is(ask(q{SELECT abs(c.contexts - b.contexts) < 20, c.bytes BETWEEN b.bytes * 0.8 AND b.bytes * 1.2
+			FROM (SELECT sum(contexts) AS contexts, sum(total_bytes) AS bytes FROM vitals.memory_contexts(pg_backend_pid())) AS c,
+				 (SELECT count(*) AS contexts, sum(total_bytes) AS bytes FROM pg_backend_memory_contexts) AS b}), 't|t', 'of oneself: as the server has it');
+	is(ask(q{SELECT bool_and(contexts > 0 AND total_bytes >= used_bytes AND used_bytes >= 0) FROM pg_stat_activity, vitals.memory_contexts(pid)
+			WHERE backend_type IN ('checkpointer', 'client backend')}), 't', 'of others, and of processes of the server');
+	unlike(slurp_file($node->logfile), qr/level: \d|memory contexts of PID|Grand total/, 'nothing of it is in the log');
+	ask("SELECT pg_log_backend_memory_contexts($pid)");
+	$node->wait_for_log(qr/logging memory contexts of PID $pid.*Grand total/s);
+	my ($ret, $out, $err) = $node->psql('postgres', '\set VERBOSITY sqlstate' . "\nSELECT count(*) FROM vitals.memory_contexts(1)");
+	like($err, qr/42704/, 'there must be such a process');
 	$holder->query_safe('COMMIT');
 	cmp_ok(ask("SELECT growth_bytes FROM vitals.memory WHERE pid = $pid") - $before, '<', 15e6, 'and without it has not');
 	is(ask("SELECT state, datname, username FROM vitals.memory WHERE pid = $pid"), 'idle|postgres|postgres', 'whose it is');
@@ -117,6 +130,7 @@ SKIP:
 	ask('CREATE ROLE plain LOGIN');
 	local $ENV{PGUSER} = 'plain';
 	is(ask(q{SELECT count(*), bool_and(pid = pg_backend_pid()) FROM vitals.memory}), '1|t', 'a role sees its own session only');
+	isnt($node->psql('postgres', 'SELECT count(*) FROM vitals.memory_contexts(pg_backend_pid())'), 0, 'and may not ask for contexts');
 }
 $_->quit foreach $holder, $waiter;
 
