@@ -63,7 +63,7 @@ UNITS = \
 	watch/sampler \
 	watch/memory \
 	watch/contexts \
-	watch/activity \
+	watch/differences \
 	watch/windows \
 	surface/rows \
 	surface/statements \

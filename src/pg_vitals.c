@@ -35,7 +35,7 @@
 #include "surface/rows.h"
 #include "watch/history.h"
 #include "watch/sampler.h"
-#include "watch/activity.h"
+#include "watch/differences.h"
 #include "watch/contexts.h"
 #include "watch/memory.h"
 #include "watch/windows.h"
@@ -72,7 +72,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_brake_shmem_size,
 	pgv_memory_shmem_size,
 	pgv_contexts_shmem_size,
-	pgv_activity_shmem_size,
+	pgv_differences_shmem_size,
 	pgv_windows_shmem_size,
 	pgv_persist_shmem_size,
 	pgv_now_shmem_size,
@@ -93,7 +93,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
 	RequestNamedLWLockTranche("pg_vitals_memory", pgv_memory_locks());
 	RequestNamedLWLockTranche("pg_vitals_contexts", pgv_contexts_locks());
-	RequestNamedLWLockTranche("pg_vitals_activity", pgv_activity_locks());
+	RequestNamedLWLockTranche("pg_vitals_differences", pgv_differences_locks());
 	RequestNamedLWLockTranche("pg_vitals_windows", pgv_windows_locks());
 }
 
@@ -146,7 +146,7 @@ startup_memory(void)
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
 	pgv_contexts_shmem_init();
-	pgv_activity_shmem_init();
+	pgv_differences_shmem_init();
 	pgv_windows_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);

@@ -221,6 +221,9 @@ define_sampling(void)
 							"Zero does not look at all: no waits are collected.",
 							&pgv_sample_interval_ms, 10, 0, 10000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
+static void
 define_health(void)
 {
 	DefineCustomIntVariable("pg_vitals.window_memory",

@@ -51,7 +51,7 @@ typedef struct PgvHealthSums
 {
 	TimestampTz since;			/* 0: there was no window */
 	double		seconds;
-	PgvActivity activity;
+	PgvWork activity;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvHealthSums;
 
@@ -70,7 +70,7 @@ add_window(const PgvWindow *window, const PgvActiveRow *row, void *arg)
 	}
 	if (row->key.toplevel == 0 && row->key.fingerprint != 0)
 		return;
-	pgv_activity_add(&sums->activity, &row->sums, 1);
+	pgv_work_add(&sums->activity, &row->sums, 1);
 	pgv_active_row_spread(sums->buckets, row);
 }
 
@@ -84,7 +84,7 @@ percentile_ms(const PgvHealthSums *sums, double q)
 static void
 set_sums(PgvRows *rows, const PgvHealthSums *sums)
 {
-	const PgvActivity *a = &sums->activity;
+	const PgvWork *a = &sums->activity;
 
 	if (sums->since == 0)
 		return;

@@ -28,7 +28,7 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 #include "watch/history.h"
-#include "watch/activity.h"
+#include "watch/differences.h"
 #include "watch/contexts.h"
 #include "watch/memory.h"
 #include "watch/windows.h"
@@ -45,6 +45,10 @@ static Size (*const other_memory[]) (void) = {
 	pgv_texts_shmem_size,
 	pgv_now_shmem_size,
 	pgv_history_shmem_size,
+	pgv_memory_shmem_size,
+	pgv_contexts_shmem_size,
+	pgv_differences_shmem_size,
+	pgv_windows_shmem_size,
 };
 
 /* Executions, and how many of them are in rows <evicted>. */
@@ -133,28 +137,6 @@ set_store(PgvRows *rows)
 	pgv_row_set(rows, "texts_dropped", Int64GetDatum((int64) texts.dropped));
 	pgv_row_set(rows, "memory_bytes", Int64GetDatum((int64) reserved));
 	pgv_row_set(rows, "memory_used_bytes", Int64GetDatum((int64) (used + texts.bytes)));
-	pgv_row_set(rows, "memory_bytes",
-				Int64GetDatum((int64) (statements.memory_bytes + findings.memory_bytes +
-									   routes.memory_bytes + errors.memory_bytes +
-									   resources.memory_bytes +
-									   waits.memory_bytes + pgv_now_shmem_size() +
-									   pgv_history_shmem_size() +
-									   pgv_pending_memory() +
-									   pgv_recent_shmem_size() +
-									   pgv_across_shmem_size() +
-									   pgv_overhead_shmem_size() +
-									   pgv_brake_shmem_size() +
-									   pgv_memory_shmem_size() +
-									   pgv_contexts_shmem_size() +
-									   pgv_activity_shmem_size() +
-									   pgv_windows_shmem_size() +
-									   pgv_texts_shmem_size())));
-	pgv_row_set(rows, "memory_used_bytes",
-				Int64GetDatum((int64) (statements.memory_used + findings.memory_used +
-									   routes.memory_used + errors.memory_used +
-									   resources.memory_used +
-									   texts.bytes)));
-									   waits.memory_used + texts.bytes)));
 }
 
 Datum

@@ -32,7 +32,7 @@
 #include "store/texts.h"
 #include "surface/rows.h"
 #include "watch/history.h"
-#include "watch/activity.h"
+#include "watch/differences.h"
 #include "watch/windows.h"
 
 PGV_FUNCTION(pgv_surface_statements);
@@ -349,7 +349,7 @@ statement_goes(const void *key, const void *entry, void *arg)
 	if (!statement_matches(key, entry, arg))
 		return false;
 	if (!is_everything(arg))
-		pgv_activity_reset_entry(entry);
+		pgv_differences_reset_entry(entry);
 	return true;
 }
 
@@ -454,10 +454,10 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		want.userid = PG_GETARG_OID(2);
 	pgv_pending_collect();
-	pgv_activity_reset_begin(is_everything(&want));
+	pgv_differences_reset_begin(is_everything(&want));
 	gone = pgv_store_remove(&pgv_kind_statements, statement_goes, &want);
 	pgv_windows_remove(is_everything(&want) ? NULL : window_row_matches, &want);
-	pgv_activity_reset_end();
+	pgv_differences_reset_end();
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);

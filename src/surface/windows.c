@@ -27,7 +27,7 @@ typedef struct PgvWindowRows
 } PgvWindowRows;
 
 #define SUM(name, field, type) \
-	{name, offsetof(PgvActivity, field), type}
+	{name, offsetof(PgvWork, field), type}
 
 static const PgvField fields[] = {
 	SUM("calls", calls, PGV_INT64),

@@ -7,7 +7,7 @@
  *
  *	  number | start | end | nrows | used | row | row | ...
  *
- * The worker's tick takes the differences since the last (watch/activity) and
+ * The worker's tick takes the differences since the last (watch/differences) and
  * writes them into the place that is next: rows packed one behind the other, each
  * with the histogram's buckets that it used.  What was not active has no row; a
  * window in which nothing was has none at all, but is there.  Where the rows
@@ -152,8 +152,8 @@ pgv_windows_shmem_init(void)
 static int
 by_weight(const void *a, const void *b)
 {
-	const PgvActivity *x = &(*(PgvActiveRow *const *) a)->sums;
-	const PgvActivity *y = &(*(PgvActiveRow *const *) b)->sums;
+	const PgvWork *x = &(*(PgvActiveRow *const *) a)->sums;
+	const PgvWork *y = &(*(PgvActiveRow *const *) b)->sums;
 	double		x_ms = x->exec_ms + x->plan_ms;
 	double		y_ms = y->exec_ms + y->plan_ms;
 
@@ -169,7 +169,7 @@ by_weight(const void *a, const void *b)
 static Size
 fold(PgvActiveRows *rows)
 {
-	static const PgvActivity nothing;
+	static const PgvWork nothing;
 	static const PgvStatementKey nobody;
 	Size		room = row_room() - pgv_active_row_size(PGV_HISTOGRAM_BUCKETS);
 	Size		used = 0;
@@ -184,7 +184,7 @@ fold(PgvActiveRows *rows)
 
 		if (used + size > room)
 		{
-			pgv_activity_add(&rows->other, &row->sums, 1);
+			pgv_work_add(&rows->other, &row->sums, 1);
 			pgv_active_row_spread(rows->other_buckets, row);
 			continue;
 		}
@@ -237,12 +237,12 @@ end_window(PgvResolution resolution)
 
 	if (differences[resolution] == NULL)
 		differences[resolution] = pgv_differences_create(TopMemoryContext);
-	pgv_activity_hold();
+	pgv_differences_hold();
 	now = GetCurrentTimestamp();
 	rows = pgv_differences_take(differences[resolution]);
 	if (rows != NULL)
 		write_window(resolution, began[resolution], now, rows);
-	pgv_activity_release();
+	pgv_differences_release();
 	began[resolution] = now;
 }
 

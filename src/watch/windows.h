@@ -12,7 +12,7 @@
 
 #include "datatype/timestamp.h"
 
-#include "watch/activity.h"
+#include "watch/differences.h"
 
 typedef enum PgvResolution
 {

@@ -193,9 +193,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_errors()' => 'everybody', '_info()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_load()' => 'everybody', '_blocking()' => 'everybody', '_activity()' => 'everybody',
-	'_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody',
-	'_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_windows()' => 'everybody',
+	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',

@@ -1,20 +1,20 @@
 /*-------------------------------------------------------------------------
  *
- * activity.h
+ * differences.h
  *	  What was active since one last looked: differences of the counters of
  *	  statements, exact whatever is evicted or reset meanwhile.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef PGV_ACTIVITY_H
-#define PGV_ACTIVITY_H
+#ifndef PGV_DIFFERENCES_H
+#define PGV_DIFFERENCES_H
 
 #include "postgres.h"
 
 #include "collect/statements.h"
 
 /* What is told of a statement for some time. */
-typedef struct PgvActivity
+typedef struct PgvWork
 {
 	int64		calls;
 	int64		failures;
@@ -26,14 +26,14 @@ typedef struct PgvActivity
 	int64		temp_read;
 	int64		temp_written;
 	int64		bursts;			/* of N+1, likely or proven */
-} PgvActivity;
+} PgvWork;
 
 /* Behind it stand the counts of its histogram, then the numbers of the buckets. */
 typedef struct PgvActiveRow
 {
 	PgvStatementKey key;		/* all zero: what has no row of its own */
 	uint64		queryid;
-	PgvActivity sums;
+	PgvWork sums;
 	uint32		nbuckets;
 	uint32		count[FLEXIBLE_ARRAY_MEMBER];
 } PgvActiveRow;
@@ -46,15 +46,15 @@ typedef struct PgvActiveRows
 	int			n;
 	PgvActiveRow **row;
 	/* activity that belongs to none of them, with a dense histogram */
-	PgvActivity other;
+	PgvWork other;
 	uint64		other_buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvActiveRows;
 
-extern Size pgv_activity_shmem_size(void);
-extern int	pgv_activity_locks(void);
+extern Size pgv_differences_shmem_size(void);
+extern int	pgv_differences_locks(void);
 
 /* The caller holds AddinShmemInitLock. */
-extern void pgv_activity_shmem_init(void);
+extern void pgv_differences_shmem_init(void);
 
 /* A look at nothing: the first one to come only sees how things stand. */
 extern PgvDifferences *pgv_differences_create(MemoryContext context);
@@ -63,15 +63,15 @@ extern PgvDifferences *pgv_differences_create(MemoryContext context);
  * Keep resets away, from a look to where what it found is written to: a lock,
  * shared.  A tick that fails releases it with all others.
  */
-extern void pgv_activity_hold(void);
-extern void pgv_activity_release(void);
+extern void pgv_differences_hold(void);
+extern void pgv_differences_release(void);
 
 /*
  * What was active since the last look; NULL at the first, and at the one after
  * a look that failed.  All of it, once: the sum over the rows and "other" is what
  * the sum over the table of statements has grown, but that activity of what was
  * reset by itself is in "other", and what was before a reset of everything is
- * nowhere.  Between pgv_activity_hold and _release.  Allocates in the current
+ * nowhere.  Between pgv_differences_hold and _release.  Allocates in the current
  * context; may run out of memory.  Takes locks of pending and store.
  */
 extern PgvActiveRows *pgv_differences_take(PgvDifferences *d);
@@ -85,18 +85,18 @@ extern const uint16 *pgv_active_row_buckets(const PgvActiveRow *row);
 extern void pgv_active_row_spread(uint64 *buckets, const PgvActiveRow *row);
 extern PgvActiveRow *pgv_active_row_make(const PgvStatementKey *key,
 										 uint64 queryid,
-										 const PgvActivity *sums,
+										 const PgvWork *sums,
 										 const uint64 *buckets);
 
 /* Add (sign 1) or subtract (-1). */
-extern void pgv_activity_add(PgvActivity *into, const PgvActivity *from, int sign);
+extern void pgv_work_add(PgvWork *into, const PgvWork *from, int sign);
 
 /*
  * A reset: between begin and end, which hold our lock, each statement's entry
  * that goes is to be told, once, unless everything goes.  These raise nothing.
  */
-extern void pgv_activity_reset_begin(bool everything);
-extern void pgv_activity_reset_entry(const PgvStatementEntry *entry);
-extern void pgv_activity_reset_end(void);
+extern void pgv_differences_reset_begin(bool everything);
+extern void pgv_differences_reset_entry(const PgvStatementEntry *entry);
+extern void pgv_differences_reset_end(void);
 
-#endif							/* PGV_ACTIVITY_H */
+#endif							/* PGV_DIFFERENCES_H */

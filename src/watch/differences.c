@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * activity.c
+ * differences.c
  *	  What was active since one last looked.
  *
  * Who looks keeps, in private memory, what each statement's counters were: at
@@ -40,14 +40,14 @@
 #include "collect/findings.h"
 #include "collect/pending.h"
 #include "store/store.h"
-#include "watch/activity.h"
+#include "watch/differences.h"
 
-#define PGV_ACTIVITY_TRANCHE "pg_vitals_activity"
+#define PGV_DIFFERENCES_TRANCHE "pg_vitals_differences"
 
 /* Sums with a histogram. */
 typedef struct PgvTotal
 {
-	PgvActivity sums;
+	PgvWork sums;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvTotal;
 
@@ -69,7 +69,7 @@ typedef struct PgvKnownStatement
 	PgvStatementKey key;
 	TimestampTz since;
 	uint64		look;			/* the last that has seen it */
-	PgvActivity sums;
+	PgvWork sums;
 	uint16		nbuckets;
 	uint16		room;
 	PgvBucketCount *buckets;
@@ -119,32 +119,32 @@ static PgvSharedForgotten *shared = NULL;
 static LWLock *lock = NULL;
 
 Size
-pgv_activity_shmem_size(void)
+pgv_differences_shmem_size(void)
 {
 	return sizeof(PgvSharedForgotten);
 }
 
 int
-pgv_activity_locks(void)
+pgv_differences_locks(void)
 {
 	return 1;
 }
 
 void
-pgv_activity_shmem_init(void)
+pgv_differences_shmem_init(void)
 {
 	bool		found;
 
-	lock = &GetNamedLWLockTranche(PGV_ACTIVITY_TRANCHE)->lock;
-	shared = ShmemInitStruct("pg_vitals activity", pgv_activity_shmem_size(), &found);
+	lock = &GetNamedLWLockTranche(PGV_DIFFERENCES_TRANCHE)->lock;
+	shared = ShmemInitStruct("pg_vitals differences", pgv_differences_shmem_size(), &found);
 	if (!found)
-		memset(shared, 0, pgv_activity_shmem_size());
+		memset(shared, 0, pgv_differences_shmem_size());
 }
 
 /* ----- sums ----- */
 
 void
-pgv_activity_add(PgvActivity *into, const PgvActivity *from, int sign)
+pgv_work_add(PgvWork *into, const PgvWork *from, int sign)
 {
 	into->calls += sign * from->calls;
 	into->failures += sign * from->failures;
@@ -159,7 +159,7 @@ pgv_activity_add(PgvActivity *into, const PgvActivity *from, int sign)
 }
 
 static void
-activity_of(const PgvStatementEntry *entry, PgvActivity *sums)
+work_of(const PgvStatementEntry *entry, PgvWork *sums)
 {
 	const PgvStatementCounters *c = &entry->counters;
 
@@ -178,10 +178,10 @@ activity_of(const PgvStatementEntry *entry, PgvActivity *sums)
 static void
 add_entry(PgvTotal *into, const PgvStatementEntry *entry)
 {
-	PgvActivity sums;
+	PgvWork sums;
 
-	activity_of(entry, &sums);
-	pgv_activity_add(&into->sums, &sums, 1);
+	work_of(entry, &sums);
+	pgv_work_add(&into->sums, &sums, 1);
 	pgv_statements_add_buckets(into->buckets, entry);
 }
 
@@ -189,8 +189,8 @@ add_entry(PgvTotal *into, const PgvStatementEntry *entry)
 static void
 add_growth(PgvActiveRows *rows, PgvTotal *old, const PgvTotal *now)
 {
-	pgv_activity_add(&rows->other, &now->sums, 1);
-	pgv_activity_add(&rows->other, &old->sums, -1);
+	pgv_work_add(&rows->other, &now->sums, 1);
+	pgv_work_add(&rows->other, &old->sums, -1);
 	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
 		rows->other_buckets[i] += now->buckets[i] - old->buckets[i];
 	*old = *now;
@@ -200,7 +200,7 @@ add_growth(PgvActiveRows *rows, PgvTotal *old, const PgvTotal *now)
 static void
 subtract_known(PgvActiveRows *rows, const PgvKnownStatement *known)
 {
-	pgv_activity_add(&rows->other, &known->sums, -1);
+	pgv_work_add(&rows->other, &known->sums, -1);
 	for (int i = 0; i < known->nbuckets; i++)
 		rows->other_buckets[known->buckets[i].bucket] -= known->buckets[i].count;
 }
@@ -231,7 +231,7 @@ pgv_active_row_spread(uint64 *buckets, const PgvActiveRow *row)
 
 PgvActiveRow *
 pgv_active_row_make(const PgvStatementKey *key, uint64 queryid,
-					const PgvActivity *sums, const uint64 *buckets)
+					const PgvWork *sums, const uint64 *buckets)
 {
 	uint32		n = 0;
 	PgvActiveRow *row;
@@ -382,8 +382,8 @@ look_at_statement(const void *key, const void *data, void *arg)
 	PgvLook    *look = arg;
 	const PgvStatementEntry *entry = data;
 	PgvKnownStatement *known;
-	PgvActivity now;
-	PgvActivity sums;
+	PgvWork now;
+	PgvWork sums;
 	uint64		dense[PGV_HISTOGRAM_BUCKETS] = {0};
 
 	if (pgv_statements_is_residual(key))
@@ -392,9 +392,9 @@ look_at_statement(const void *key, const void *data, void *arg)
 		return true;
 	}
 	known = known_life(look, key, entry->stats_since);
-	activity_of(entry, &now);
+	work_of(entry, &now);
 	sums = now;
-	pgv_activity_add(&sums, &known->sums, -1);
+	pgv_work_add(&sums, &known->sums, -1);
 	sums.bursts = take_bursts(look, key);
 	if (memcmp(&now, &known->sums, sizeof(now)) == 0 && sums.bursts == 0)
 		return true;
@@ -477,7 +477,7 @@ tell_other_bursts(PgvLook *look)
 	hash_seq_init(&seq, look->bursts);
 	while ((b = hash_seq_search(&seq)) != NULL)
 	{
-		PgvActivity sums = {0};
+		PgvWork sums = {0};
 
 		if (b->told)
 			continue;
@@ -488,20 +488,20 @@ tell_other_bursts(PgvLook *look)
 
 /* Times are sums of many in another order each time: a trace may be left of 0. */
 static void
-round_off(PgvActivity *sums)
+round_off(PgvWork *sums)
 {
 	sums->plan_ms = Max(sums->plan_ms, 0);
 	sums->exec_ms = Max(sums->exec_ms, 0);
 }
 
 void
-pgv_activity_hold(void)
+pgv_differences_hold(void)
 {
 	LWLockAcquire(lock, LW_SHARED);
 }
 
 void
-pgv_activity_release(void)
+pgv_differences_release(void)
 {
 	LWLockRelease(lock);
 }
@@ -540,7 +540,7 @@ pgv_differences_take(PgvDifferences *d)
 /* ----- resets ----- */
 
 void
-pgv_activity_reset_begin(bool everything)
+pgv_differences_reset_begin(bool everything)
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	if (!everything)
@@ -550,13 +550,13 @@ pgv_activity_reset_begin(bool everything)
 }
 
 void
-pgv_activity_reset_entry(const PgvStatementEntry *entry)
+pgv_differences_reset_entry(const PgvStatementEntry *entry)
 {
 	add_entry(&shared->total, entry);
 }
 
 void
-pgv_activity_reset_end(void)
+pgv_differences_reset_end(void)
 {
 	LWLockRelease(lock);
 }
