@@ -51,7 +51,7 @@ typedef struct PgvHealthSums
 {
 	TimestampTz since;			/* 0: there was no window */
 	double		seconds;
-	PgvWork activity;
+	PgvWork		activity;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvHealthSums;
 

@@ -47,7 +47,7 @@
 /* Sums with a histogram. */
 typedef struct PgvTotal
 {
-	PgvWork sums;
+	PgvWork		sums;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvTotal;
 
@@ -69,7 +69,7 @@ typedef struct PgvKnownStatement
 	PgvStatementKey key;
 	TimestampTz since;
 	uint64		look;			/* the last that has seen it */
-	PgvWork sums;
+	PgvWork		sums;
 	uint16		nbuckets;
 	uint16		room;
 	PgvBucketCount *buckets;
@@ -178,7 +178,7 @@ work_of(const PgvStatementEntry *entry, PgvWork *sums)
 static void
 add_entry(PgvTotal *into, const PgvStatementEntry *entry)
 {
-	PgvWork sums;
+	PgvWork		sums;
 
 	work_of(entry, &sums);
 	pgv_work_add(&into->sums, &sums, 1);
@@ -382,8 +382,8 @@ look_at_statement(const void *key, const void *data, void *arg)
 	PgvLook    *look = arg;
 	const PgvStatementEntry *entry = data;
 	PgvKnownStatement *known;
-	PgvWork now;
-	PgvWork sums;
+	PgvWork		now;
+	PgvWork		sums;
 	uint64		dense[PGV_HISTOGRAM_BUCKETS] = {0};
 
 	if (pgv_statements_is_residual(key))
@@ -477,7 +477,7 @@ tell_other_bursts(PgvLook *look)
 	hash_seq_init(&seq, look->bursts);
 	while ((b = hash_seq_search(&seq)) != NULL)
 	{
-		PgvWork sums = {0};
+		PgvWork		sums = {0};
 
 		if (b->told)
 			continue;

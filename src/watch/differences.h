@@ -33,7 +33,7 @@ typedef struct PgvActiveRow
 {
 	PgvStatementKey key;		/* all zero: what has no row of its own */
 	uint64		queryid;
-	PgvWork sums;
+	PgvWork		sums;
 	uint32		nbuckets;
 	uint32		count[FLEXIBLE_ARRAY_MEMBER];
 } PgvActiveRow;
@@ -46,7 +46,7 @@ typedef struct PgvActiveRows
 	int			n;
 	PgvActiveRow **row;
 	/* activity that belongs to none of them, with a dense histogram */
-	PgvWork other;
+	PgvWork		other;
 	uint64		other_buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvActiveRows;
 
