@@ -13,6 +13,7 @@ UNITS = \
 	base/distinct \
 	base/sqltext \
 	base/sqledit \
+	base/planjson \
 	base/tags \
 	base/conditions \
 	base/worker \
@@ -26,12 +27,15 @@ UNITS = \
 	collect/identity \
 	collect/now \
 	collect/waits \
+	collect/planid \
+	collect/plantext \
 	collect/tagging \
 	collect/execution \
 	collect/buckets \
 	collect/pending \
 	collect/statements \
 	collect/resources \
+	collect/plans \
 	collect/routes \
 	collect/errors \
 	collect/links \
@@ -67,6 +71,8 @@ UNITS = \
 	watch/windows \
 	surface/rows \
 	surface/statements \
+	surface/plantree \
+	surface/plans \
 	surface/findings \
 	surface/routes \
 	surface/errors \
@@ -91,6 +97,7 @@ UNITS = \
 # The parts of the install script, src/sql/PART.sql, in the order they need each other.
 SQL_PARTS = \
 	statements \
+	plans \
 	n_plus_one \
 	routes \
 	errors \

@@ -50,10 +50,11 @@ SELECT sum(1 / (id - 40000)) FROM rs_big;
 SELECT measured >= 1 AS measured, elapsed_time > 0 AS elapsed, cpu_time > 0 AS cpu FROM rs_shown WHERE query ~ 'sum';
 
 -- nested statements: what they take is not their caller's own
-SELECT vitals.reset() > 0 AS reset;
 SET pg_vitals.track = 'all';
 CREATE FUNCTION rs_outer() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN RETURN (SELECT count(*) FROM (SELECT name FROM rs_big ORDER BY name COLLATE "C" OFFSET 0) AS s); END $$;
+SELECT rs_outer();
+SELECT vitals.reset() > 0 AS reset;
 SELECT rs_outer();
 SELECT o.cpu_time >= i.cpu_time AS total, o.self_cpu_time < o.cpu_time / 2 AS self, i.self_cpu_time = i.cpu_time AS inner_self,
 	   o.elapsed_time >= i.elapsed_time AS elapsed, o.self_elapsed_time < o.elapsed_time / 2 AS self_elapsed

@@ -15,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "commands/explain.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "fmgr.h"
@@ -45,6 +46,12 @@ typedef JumbleState PgvJumbleState;
 
 /* queryId is uint64 up to 17 and int64 from 18: it is a key, hence unsigned. */
 #define PGV_QUERYID(x) ((uint64) (x))
+
+/* EXPLAIN's state and formats have headers of their own from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 /* planner(): 19 adds the ExplainState. */
 #if PG_VERSION_NUM >= 190000

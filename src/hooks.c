@@ -32,6 +32,7 @@
 #include "tcop/utility.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -45,6 +46,8 @@
 #include "collect/nplusone.h"
 #include "collect/now.h"
 #include "collect/overhead.h"
+#include "collect/planid.h"
+#include "collect/plantext.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "collect/tagging.h"
@@ -339,6 +342,7 @@ at_backend_exit(int code, Datum arg)
 	if (planned.waiting)
 		count_planned(false);
 	pgv_frames_terminated(sqlstate);
+	pgv_plantext_forget();
 	pgv_nested_flush();
 	for (PgvUtility *u = utility; u != NULL; u = u->outer)
 	{
@@ -694,6 +698,32 @@ describe_query(PgvStatementRef *ref, QueryDesc *queryDesc)
 			 queryDesc->plannedstmt->stmt_len, true);
 }
 
+/*
+ * Is this a plan of the cache, and a generic one?  Before 19 only the client's
+ * portal can tell: a generic plan has a reference by its source, besides.
+ */
+static int
+is_generic(QueryDesc *queryDesc)
+{
+	int			told = PGV_PLAN_IS_GENERIC(queryDesc->plannedstmt);
+	CachedPlan *plan = level == 0 && ActivePortal != NULL ? ActivePortal->cplan : NULL;
+
+	if (told >= 0 || plan == NULL ||
+		!list_member_ptr(plan->stmt_list, queryDesc->plannedstmt))
+		return told;
+	return plan->refcount > 1 ? 1 : 0;
+}
+
+/* What is the plan of a query that was started? */
+static void
+note_plan(PgvFrame *frame, QueryDesc *queryDesc)
+{
+	pgv_planid_identify(&frame->plan, frame->statement.fingerprint, queryDesc->plannedstmt);
+	frame->plan.generic = is_generic(queryDesc);
+	if (unlikely(frame->plan.text < PGV_PLANTEXT_DONE))
+		pgv_plantext_started(&frame->plan, &frame->statement, queryDesc);
+}
+
 /* A started query gets its frame. */
 static void
 open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
@@ -711,6 +741,10 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		frame->plan_ms = planned.usage.time_ms;
 		planned.waiting = false;
 	}
+	/* without a table there is nothing to choose from */
+	if (pgv_track_plans && counted && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
+		queryDesc->plannedstmt->relationOids != NIL)
+		note_plan(frame, queryDesc);
 	if (watched)
 	{
 		pgv_watch_clear(&frame->watch);
@@ -870,6 +904,8 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 	frame->running = NULL;
 	frame->rows += queryDesc->estate->es_processed;
 	frame->leftover = true;
+	if (unlikely(frame->plan.planid != 0 && frame->plan.text < PGV_PLANTEXT_DONE))
+		pgv_plantext_ran(&frame->plan, &frame->statement, queryDesc, frame->usage.time_ms);
 	if (!frame->watch.watched)
 		return;
 	complete = is_complete(queryDesc, count);
@@ -1363,7 +1399,7 @@ note_raised(void *arg)
 {
 	int			sqlstate = geterrcode();
 
-	if (!is_failure(sqlstate))
+	if (pgv_plantext_capturing || !is_failure(sqlstate))
 		return;
 	pgv_errors_raised(sqlstate, debug_query_string);
 	if (awaits_message || MessageContext == NULL)
@@ -1552,7 +1588,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
 	if (event != SUBXACT_EVENT_ABORT_SUB)
 		return;
 	pgv_overhead_drop();
-	if (!pgv_errors_any || !is_on())
+	if (pgv_plantext_capturing || !pgv_errors_any || !is_on())
 		return;
 	if (level > 0 || (error_context_stack != NULL && error_context_stack != &witness))
 		pgv_errors_stopped(enclosing_statement());

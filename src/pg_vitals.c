@@ -23,6 +23,8 @@
 #include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
+#include "collect/plans.h"
+#include "collect/plantext.h"
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
@@ -49,6 +51,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_errors,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
+	&pgv_kind_plans,
 };
 
 /* Those that are counted at every statement's end. */
@@ -69,6 +72,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_recent_shmem_size,
 	pgv_across_shmem_size,
 	pgv_overhead_shmem_size,
+	pgv_plantext_shmem_size,
 	pgv_brake_shmem_size,
 	pgv_memory_shmem_size,
 	pgv_contexts_shmem_size,
@@ -148,6 +152,7 @@ startup_memory(void)
 	pgv_contexts_shmem_init();
 	pgv_differences_shmem_init();
 	pgv_windows_shmem_init();
+	pgv_plantext_shmem_init();
 	pgv_persist_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	pgv_surface_set_loaded();
@@ -183,6 +188,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 	pgv_store_set_kinds(kinds, lengthof(kinds));
+	pgv_pending_also(&pgv_pending_statements, &pgv_kind_plans);
 	pgv_pending_configure(pending, lengthof(pending));
 	pgv_recent_configure(&pgv_kind_findings);
 	prev_shmem_request = shmem_request_hook;

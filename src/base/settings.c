@@ -20,6 +20,8 @@ bool		pgv_enabled = true;
 int			pgv_track = PGV_TRACK_TOP;
 int			pgv_max_statements = 5000;
 int			pgv_text_memory_kb = 16384;
+bool		pgv_track_plans = true;
+int			pgv_max_plans = 2500;
 bool		pgv_n_plus_one = true;
 int			pgv_n_plus_one_min_repeats = 5;
 int			pgv_n_plus_one_max_gap_ms = 250;
@@ -179,6 +181,21 @@ define_collection(void)
 }
 
 static void
+define_plans(void)
+{
+	DefineCustomBoolVariable("pg_vitals.track_plans",
+							 "Counts executions by the plan they had.",
+							 "The plans that repeat, and the slow ones, are explained once.",
+							 &pgv_track_plans, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_vitals.max_plans",
+							"Sets how many different plans are kept.",
+							"The counters of those pushed out are added to the rows <evicted>.",
+							&pgv_max_plans, 2500, 100, 1000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+static void
 define_n_plus_one(void)
 {
 	DefineCustomBoolVariable("pg_vitals.n_plus_one",
@@ -244,6 +261,7 @@ pgv_settings_define(void)
 {
 	define_collection();
 	define_sampling();
+	define_plans();
 	define_n_plus_one();
 	define_health();
 	MarkGUCPrefixReserved("pg_vitals");

@@ -28,6 +28,8 @@ extern bool pgv_enabled;
 extern int	pgv_track;
 extern int	pgv_max_statements;
 extern int	pgv_text_memory_kb;
+extern bool pgv_track_plans;
+extern int	pgv_max_plans;
 extern bool pgv_n_plus_one;
 extern int	pgv_n_plus_one_min_repeats;
 extern int	pgv_n_plus_one_max_gap_ms;

@@ -14,6 +14,7 @@
 #include "jit/jit.h"
 
 #include "collect/identity.h"
+#include "collect/planid.h"
 
 /* How an execution ended. */
 typedef enum PgvOutcome
@@ -85,6 +86,7 @@ pgv_usage_blocks(const PgvUsage *usage, PgvBlocks which)
 typedef struct PgvExecution
 {
 	const PgvStatementRef *statement;
+	PgvPlanRef *plan;			/* or NULL: it has none */
 	const PgvUsage *usage;
 	uint64		rows;
 	PgvOutcome	outcome;

@@ -106,6 +106,7 @@ pgv_frame_open(QueryDesc *query)
 	frame->published = false;
 	frame->leftover = false;
 	frame->planned = false;
+	frame->plan.planid = 0;
 	frame->rows = 0;
 	pgv_usage_clear(&frame->usage);
 	frame->watch.watched = false;
@@ -328,6 +329,7 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 	if (frame->counted)
 	{
 		e.statement = &frame->statement;
+		e.plan = frame->plan.planid != 0 ? &frame->plan : NULL;
 		e.usage = &frame->usage;
 		e.rows = frame->rows;
 		e.outcome = outcome;

@@ -33,6 +33,7 @@ typedef struct PgvFrame
 	bool		planned;		/* plan_ms is to be counted */
 	const struct PgvMeasure *running;	/* while it runs; on the C stack */
 	PgvStatementRef statement;
+	PgvPlanRef	plan;			/* valid if planid is not 0 */
 	PgvUsage	usage;			/* since it was last published */
 	uint64		rows;			/* likewise */
 	double		plan_ms;

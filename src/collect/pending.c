@@ -10,8 +10,9 @@
  *	  part of one kind        part of the next      one lock each slot (own
  *	                                                tranche, own cache line)
  *
- * A record is a key followed by a delta of the kind; of each part "used"
- * records are filled, from the front.  All of a slot is guarded by its lock.
+ * A record is a key followed by a delta of the kind (or of two kinds, where one
+ * counts in more detail what the other counts); of each part "used" records
+ * are filled, from the front.  All of a slot is guarded by its lock.
  * The owner takes it at the end of each statement, uncontended; a reader takes
  * it for as long as it moves the slot's records into the store.
  * Because a count is always either in a slot or in the store, and moves
@@ -52,6 +53,13 @@ static LWLockPadded *locks = NULL;
 static LWLock *my_lock = NULL;
 
 void
+pgv_pending_also(PgvPendingPart *part, const PgvKind *also)
+{
+	Assert(also->key_size > part->kind->key_size);
+	part->also = also;
+}
+
+void
 pgv_pending_configure(PgvPendingPart *const *list, int n)
 {
 	parts = list;
@@ -62,11 +70,12 @@ pgv_pending_configure(PgvPendingPart *const *list, int n)
 		PgvPendingPart *part = list[i];
 
 		Assert(part->records > 0 && part->records <= PGV_PENDING_MAX_RECORDS);
-		Assert(part->kind->key_size % sizeof(uint64) == 0);
+		part->key_size = part->also != NULL ? part->also->key_size : part->kind->key_size;
+		Assert(part->key_size % sizeof(uint64) == 0);
 		part->offset = slot_bytes;
 		part->start = MAXALIGN(offsetof(PgvSharedPart, tags) +
 							   part->records * sizeof(uint32));
-		part->key_room = MAXALIGN(part->kind->key_size);
+		part->key_room = MAXALIGN(part->key_size);
 		part->record_size = part->key_room + MAXALIGN(part->delta_size);
 		slot_bytes += CACHELINEALIGN(part->start + part->records * part->record_size);
 	}
@@ -129,6 +138,30 @@ delta_of(const PgvPendingPart *part, char *record)
 	return record + part->key_room;
 }
 
+/* Is the record of the part's second kind, too? */
+static bool
+is_of_both(const PgvPendingPart *part, const char *record)
+{
+	uint64		last;
+
+	if (part->also == NULL)
+		return false;
+	memcpy(&last, record + part->key_size - sizeof(last), sizeof(last));
+	return last != 0;
+}
+
+/* Move a record to the store, or offer it (see store.h); its slot is locked. */
+static void
+move_record(const PgvPendingPart *part, char *record, bool offer)
+{
+	void		(*move) (const PgvKind *kind, const void *key, const void *delta) =
+		offer ? pgv_store_offer : pgv_store_merge;
+
+	move(part->kind, record, delta_of(part, record));
+	if (is_of_both(part, record))
+		move(part->also, record, delta_of(part, record));
+}
+
 static void
 find_my_slot(void)
 {
@@ -158,7 +191,7 @@ pgv_pending_unlock(void)
 static inline uint32
 tag_of(const PgvPendingPart *part, const void *key)
 {
-	Size		key_size = part->kind->key_size;
+	Size		key_size = part->key_size;
 	const char *p = key;
 	uint32		tag = 0;
 
@@ -178,7 +211,7 @@ same_key(const PgvPendingPart *part, const char *a, const char *b)
 {
 	uint64		different = 0;
 
-	for (Size i = 0; i < part->kind->key_size; i += sizeof(uint64))
+	for (Size i = 0; i < part->key_size; i += sizeof(uint64))
 	{
 		uint64		x;
 		uint64		y;
@@ -227,12 +260,11 @@ pgv_pending_add(const PgvPendingPart *part, const void *key, uint8 *hint)
 	{
 		i = mine->hand;
 		mine->hand = (i + 1) % part->records;
-		record = record_at(part, mine, i);
-		pgv_store_offer(part->kind, record, delta_of(part, record));
+		move_record(part, record_at(part, mine, i), true);
 	}
 	record = record_at(part, mine, i);
 	memset(record, 0, part->record_size);
-	memcpy(record, key, part->kind->key_size);
+	memcpy(record, key, part->key_size);
 	mine->tags[i] = tag_of(part, key);
 	*hint = (uint8) i;
 	return delta_of(part, record);
@@ -241,9 +273,7 @@ pgv_pending_add(const PgvPendingPart *part, const void *key, uint8 *hint)
 void
 pgv_pending_spill(const PgvPendingPart *part, void *delta)
 {
-	char	   *record = (char *) delta - part->key_room;
-
-	pgv_store_merge(part->kind, record, delta);
+	move_record(part, (char *) delta - part->key_room, false);
 	memset(delta, 0, part->delta_size);
 }
 
@@ -252,11 +282,7 @@ static void
 collect_part(const PgvPendingPart *part, PgvSharedPart *shared)
 {
 	for (uint32 r = 0; r < shared->used; r++)
-	{
-		char	   *record = record_at(part, shared, r);
-
-		pgv_store_merge(part->kind, record, delta_of(part, record));
-	}
+		move_record(part, record_at(part, shared, r), false);
 	shared->used = 0;
 }
 

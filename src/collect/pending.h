@@ -29,13 +29,24 @@ typedef struct PgvPendingPart
 	const PgvKind *kind;
 	Size		delta_size;
 	uint32		records;
+	/* set by pgv_pending_also */
+	const PgvKind *also;
 	/* private to pending.c */
+	Size		key_size;
 	Size		offset;			/* in a slot */
 	Size		start;			/* of the records, in the part */
 	Size		key_room;
 	Size		record_size;
 	struct PgvSharedPart *mine; /* this backend's, once the slot was locked */
 } PgvPendingPart;
+
+/*
+ * The records of a part are of a second kind, too: their key is that one's, of
+ * which the first kind's key is the beginning, and what is moved to the store
+ * is merged into both.  Records whose key ends with 0 are of the first alone.
+ * To be called before pgv_pending_configure.
+ */
+extern void pgv_pending_also(PgvPendingPart *part, const PgvKind *also);
 
 /* The parts of a slot: to be called once per process, from _PG_init. */
 extern void pgv_pending_configure(PgvPendingPart *const *parts, int n);

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
+#include "collect/plantext.h"
 #include "collect/statements.h"
 #include "store/sane.h"
 #include "store/texts.h"
@@ -31,12 +32,9 @@
 
 /* ----- adding ----- */
 
-/*
- * Join two sets of moments: Chan, Golub and LeVeque (1979).  n and m are the
- * numbers of durations behind them, both before the join.
- */
-static void
-add_timing(PgvTiming *into, int64 n, const PgvTiming *from, int64 m)
+/* Chan, Golub and LeVeque (1979). */
+void
+pgv_timing_add(PgvTiming *into, int64 n, const PgvTiming *from, int64 m)
 {
 	double		delta;
 
@@ -114,8 +112,8 @@ add_resources(PgvStatementCounters *into, const PgvStatementCounters *from)
 void
 pgv_statements_add(PgvStatementCounters *into, const PgvStatementCounters *from)
 {
-	add_timing(&into->plan, into->plans, &from->plan, from->plans);
-	add_timing(&into->exec, into->calls, &from->exec, from->calls);
+	pgv_timing_add(&into->plan, into->plans, &from->plan, from->plans);
+	pgv_timing_add(&into->exec, into->calls, &from->exec, from->calls);
 	into->plans += from->plans;
 	into->calls += from->calls;
 	into->rows += from->rows;
@@ -142,6 +140,19 @@ pgv_statements_add_buckets(uint64 *buckets, const PgvStatementEntry *from)
 	pgv_buckets_sum(buckets, &from->buckets, tail_of(from));
 }
 
+void
+pgv_statements_merge_buckets(PgvBuckets *into, PgvBucketsTail *tail,
+							 const PgvStatementDelta *delta)
+{
+	for (int i = 0; i < delta->end; i++)
+	{
+		if (delta->common[i] != 0)
+			pgv_buckets_add(into, tail, (uint16) i, delta->common[i]);
+	}
+	for (int i = 0; i < delta->nbuckets; i++)
+		pgv_buckets_add(into, tail, delta->bucket[i], delta->count[i]);
+}
+
 /* ----- the kind ----- */
 
 static int
@@ -160,13 +171,7 @@ statements_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus
 	pgv_statements_add(&entry->counters, &delta->counters);
 	if (delta->counters.queryid != 0)
 		entry->counters.queryid = delta->counters.queryid;
-	for (int i = 0; i < delta->end; i++)
-	{
-		if (delta->common[i] != 0)
-			pgv_buckets_add(&entry->buckets, tail, (uint16) i, delta->common[i]);
-	}
-	for (int i = 0; i < delta->nbuckets; i++)
-		pgv_buckets_add(&entry->buckets, tail, delta->bucket[i], delta->count[i]);
+	pgv_statements_merge_buckets(&entry->buckets, tail, delta);
 	if (!delta->counters.has_text)
 		return 0;
 	if (entry->counters.has_text)
@@ -215,8 +220,8 @@ statements_worth(const void *data)
 	return Min(UINT8_MAX, calls * 3 + ms * 6);
 }
 
-static bool
-statements_negligible(const void *data)
+bool
+pgv_statements_negligible(const void *data)
 {
 	const PgvStatementCounters *c = &((const PgvStatementDelta *) data)->counters;
 
@@ -343,7 +348,7 @@ const PgvKind pgv_kind_statements = {
 	.delta_texts = statements_delta_texts,
 	.lose_text = statements_lose_text,
 	.worth = statements_worth,
-	.negligible = statements_negligible,
+	.negligible = pgv_statements_negligible,
 	.residual_key = statements_residual_key,
 	.is_residual = pgv_statements_is_residual,
 	.absorb = statements_absorb,
@@ -370,17 +375,19 @@ make_key(PgvStatementKey *key, const PgvStatementRef *ref)
 }
 
 /*
- * The pending record of a statement, made if need be.  Returns with the slot
- * locked.
+ * The pending record of a statement and its plan (or NULL), made if need be.
+ * Returns with the slot locked.
  */
 static PgvStatementDelta *
-lock_record(const PgvStatementRef *ref)
+lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
 {
-	PgvStatementKey key;
+	PgvPlanKey	key;
 	PgvStatementDelta *delta;
 	bool		has_text;
+	uint64		plan_text;
 
-	make_key(&key, ref);
+	make_key(&key.statement, ref);
+	key.planid = plan != NULL ? plan->planid : 0;
 	pgv_pending_lock();
 	delta = pgv_pending_find(&pgv_pending_statements, &key, ref->hint);
 	if (likely(delta != NULL))
@@ -388,10 +395,12 @@ lock_record(const PgvStatementRef *ref)
 	/* normalising and storing a text is not for the time of the lock */
 	pgv_pending_unlock();
 	has_text = pgv_identity_reference_text(ref);
+	plan_text = plan != NULL ? pgv_plantext_reference(plan, ref->fingerprint) : 0;
 	pgv_pending_lock();
 	delta = pgv_pending_add(&pgv_pending_statements, &key, ref->hint);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = has_text;
+	delta->plan.text = plan_text;
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
 	return delta;
 }
@@ -472,15 +481,18 @@ has_room(const PgvStatementDelta *delta, uint16 bucket)
 	return false;
 }
 
-/* With no room the record goes to the store first, and refers to its text anew. */
+/* With no room the record goes to the store first, and refers to its texts anew. */
 static inline void
-make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, uint16 bucket)
+make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, PgvPlanRef *plan,
+		  uint16 bucket)
 {
 	if (likely(has_room(delta, bucket)))
 		return;
 	pgv_pending_spill(&pgv_pending_statements, delta);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
+	if (plan != NULL)
+		delta->plan.text = pgv_plantext_reference(plan, ref->fingerprint);
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
 }
 
@@ -507,10 +519,25 @@ add_bucket(PgvStatementDelta *delta, uint16 bucket)
 	delta->count[delta->nbuckets++] = 1;
 }
 
+static inline void
+note_plan(PgvPlanDelta *delta, PgvPlanRef *plan, uint64 fingerprint, bool again)
+{
+	/* the record may be older than the text */
+	if (unlikely(plan->captured) && delta->text == 0)
+		delta->text = pgv_plantext_reference(plan, fingerprint);
+	delta->startup_cost = plan->startup_cost;
+	delta->total_cost = plan->total_cost;
+	delta->rows = plan->rows;
+	if (plan->generic < 0 || again)
+		return;
+	delta->generic += plan->generic;
+	delta->custom += 1 - plan->generic;
+}
+
 void
 pgv_statements_planned(const PgvStatementRef *ref, const PgvUsage *usage)
 {
-	PgvStatementDelta *delta = lock_record(ref);
+	PgvStatementDelta *delta = lock_record(ref, NULL);
 	PgvStatementCounters *c = &delta->counters;
 
 	note_seen(delta, ref);
@@ -524,12 +551,14 @@ void
 pgv_statements_executed(const PgvExecution *e)
 {
 	const PgvStatementRef *ref = e->statement;
-	PgvStatementDelta *delta = lock_record(ref);
+	PgvStatementDelta *delta = lock_record(ref, e->plan);
 	PgvStatementCounters *c = &delta->counters;
 	uint16		bucket = (uint16) pgv_histogram_bucket(e->usage->time_ms * 1000.0);
 
-	make_room(delta, ref, bucket);
+	make_room(delta, ref, e->plan, bucket);
 	note_seen(delta, ref);
+	if (e->plan != NULL)
+		note_plan(&delta->plan, e->plan, ref->fingerprint, e->again);
 	if (e->again)
 		c->exec.total += e->usage->time_ms;
 	else

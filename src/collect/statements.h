@@ -25,6 +25,13 @@ typedef struct PgvStatementKey
 	uint64		toplevel;		/* 0 or 1; wide, for there is no padding */
 } PgvStatementKey;
 
+/* Of a plan of a statement; also of the pending records of statements. */
+typedef struct PgvPlanKey
+{
+	PgvStatementKey statement;
+	uint64		planid;			/* 0: it has none; and in residuals */
+} PgvPlanKey;
+
 /* Durations in ms; the sum of squared deviations after Welford (1962). */
 typedef struct PgvTiming
 {
@@ -95,6 +102,17 @@ typedef struct PgvStatementEntry
 #define PGV_COMMON_BUCKETS (1 + 17 * PGV_HISTOGRAM_PER_OCTAVE)
 #define PGV_PENDING_BUCKETS 6
 
+/* What is counted of a plan by itself. */
+typedef struct PgvPlanDelta
+{
+	uint64		text;			/* to which it holds a reference; 0: to none */
+	double		startup_cost;	/* planned, when last executed */
+	double		total_cost;
+	double		rows;
+	uint32		generic;		/* executions */
+	uint32		custom;
+} PgvPlanDelta;
+
 /* A delta on its way to the store. */
 typedef struct PgvStatementDelta
 {
@@ -103,9 +121,13 @@ typedef struct PgvStatementDelta
 	uint16		nbuckets;		/* pairs in use */
 	uint16		bucket[PGV_PENDING_BUCKETS];
 	uint32		count[PGV_PENDING_BUCKETS];
+	PgvPlanDelta plan;			/* all zero where there is none */
 	PgvStatementCounters counters;	/* the seldom used ones come last */
 	uint16		common[PGV_COMMON_BUCKETS];
 } PgvStatementDelta;
+
+/* Is the delta so little that a full table may do without? */
+extern bool pgv_statements_negligible(const void *delta);
 
 extern const PgvKind pgv_kind_statements;
 extern PgvPendingPart pgv_pending_statements;
@@ -118,6 +140,12 @@ extern void pgv_statements_executed(const PgvExecution *execution);
 /* Is this the key of a residual entry, "<evicted>"? */
 extern bool pgv_statements_is_residual(const void *key);
 
+/*
+ * Join two sets of moments.  n and m are the numbers of durations behind them,
+ * both before the join.
+ */
+extern void pgv_timing_add(PgvTiming *into, int64 n, const PgvTiming *from, int64 m);
+
 /* Add one set of counters to another. */
 extern void pgv_statements_add(PgvStatementCounters *into,
 							   const PgvStatementCounters *from);
@@ -125,5 +153,9 @@ extern void pgv_statements_add(PgvStatementCounters *into,
 /* Add an entry's histogram to an array of PGV_HISTOGRAM_BUCKETS. */
 extern void pgv_statements_add_buckets(uint64 *buckets,
 									   const PgvStatementEntry *from);
+
+/* Add a delta's histogram to an entry's. */
+extern void pgv_statements_merge_buckets(PgvBuckets *into, PgvBucketsTail *tail,
+										 const PgvStatementDelta *delta);
 
 #endif							/* PGV_STATEMENTS_H */

@@ -21,6 +21,9 @@ CREATE FUNCTION _info(
 	OUT waits bigint,
 	OUT waits_max bigint,
 	OUT waits_evicted bigint,
+	OUT plans bigint,
+	OUT plans_max bigint,
+	OUT plans_evicted bigint,
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
@@ -59,6 +62,9 @@ SELECT
 	i.waits,
 	i.waits_max,
 	i.waits_evicted,
+	i.plans,
+	i.plans_max,
+	i.plans_evicted,
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
@@ -110,6 +116,12 @@ COMMENT ON COLUMN info.waits_max IS
 'rows that the table of waits can hold';
 COMMENT ON COLUMN info.waits_evicted IS
 'rows of waits pushed out since the server started; their figures are in the rows <other>';
+COMMENT ON COLUMN info.plans IS
+'rows in the table of plans, those of what was pushed out included';
+COMMENT ON COLUMN info.plans_max IS
+'rows that the table of plans can hold';
+COMMENT ON COLUMN info.plans_evicted IS
+'plans pushed out since the server started, or not let in; their counters are in the rows <evicted>';
 COMMENT ON COLUMN info.texts_bytes IS
 'bytes of statement texts kept';
 COMMENT ON COLUMN info.texts_dropped IS

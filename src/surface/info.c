@@ -18,6 +18,8 @@
 #include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
+#include "collect/plans.h"
+#include "collect/plantext.h"
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
@@ -38,6 +40,7 @@ PGV_FUNCTION(pgv_surface_info);
 /* Shared memory that is not of a kind of the store. */
 static Size (*const other_memory[]) (void) = {
 	pgv_pending_memory,
+	pgv_plantext_shmem_size,
 	pgv_recent_shmem_size,
 	pgv_across_shmem_size,
 	pgv_overhead_shmem_size,

@@ -25,6 +25,7 @@
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/resources.h"
+#include "collect/plans.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "collect/waits.h"
@@ -439,6 +440,19 @@ activity_matches(const PgvActivity *row, void *arg)
 		(want->userid == InvalidOid || row->userid == want->userid);
 }
 
+static bool
+plan_matches(const void *key_data, const void *entry, void *arg)
+{
+	const PgvPlanKey *key = key_data;
+	const PgvResetArgs *want = arg;
+
+	return (want->any_queryid ||
+			(want->queryid != 0 &&
+			 ((const PgvPlanEntry *) entry)->counters.queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || key->statement.dbid == want->dbid) &&
+		(want->userid == InvalidOid || key->statement.userid == want->userid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
@@ -463,6 +477,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
 	/* they go with their statements, and count as one with them */
 	pgv_store_remove(&pgv_kind_resources, resources_match, &want);
+	gone += pgv_store_remove(&pgv_kind_plans, plan_matches, &want);
 	pgv_recent_remove(finding_matches, &want);
 	/* how many of these there are is chance */
 	sampled = pgv_store_remove(&pgv_kind_waits, wait_matches, &want);

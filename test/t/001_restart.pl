@@ -13,7 +13,8 @@ use Vitals;
 my $node = vitals_node('main', conf => [
 	'restart_after_crash = on',
 	'pg_vitals.persist_interval = 0',
-	'pg_vitals.max_statements = 1000' ]);
+	'pg_vitals.max_statements = 1000',
+	'pg_vitals.max_plans = 100' ]);
 my $file = $node->data_dir . '/pg_stat/pg_vitals.stat';
 
 # Everything there is to know of what ran in the databases that hold still.
@@ -145,10 +146,14 @@ my $invalid = qr/LOG:  ignoring invalid statistics file "pg_stat\/pg_vitals\.sta
 my $damaged = qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat" is damaged/;
 my $cut = qr/LOG:  statistics file "pg_stat\/pg_vitals\.stat" is cut short/;
 my @records = records($whole);
-# the tag of most records that are no texts
-my %tags;
-$tags{ $_->{tag} }++ foreach grep { $_->{tag} != 3 } @records;
-my ($statements) = sort { $tags{$b} <=> $tags{$a} } keys %tags;
+# the tag of the records that are no texts and take the most bytes
+my (%tags, %bytes);
+foreach my $record (grep { $_->{tag} != 3 } @records)
+{
+	$tags{ $record->{tag} }++;
+	$bytes{ $record->{tag} } += length $record->{data};
+}
+my ($statements) = sort { $bytes{$b} <=> $bytes{$a} } keys %tags;
 
 my $whole_sums = $sums =~ s/WHERE/WHERE query NOT LIKE '%after_damage' AND/r;
 

@@ -175,6 +175,9 @@ my @filled = map {
 cmp_ok(scalar keys %where, '>', 150, 'there are secrets');
 $node->psql('postgres', "$_;\n", on_error_stop => 0) foreach @filled;
 
+# What is executed again has its plan captured.
+$node->psql('postgres', "$_;\n", on_error_stop => 0) foreach grep { /^(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE)/i } @filled;
+
 # A batch without a transaction of its own and one in another encoding.
 my $secret = $word->('latin1');
 $node->psql('postgres', "SELECT '\xE4$secret', '$secret' AS latin1",
@@ -223,6 +226,7 @@ my $read = $node->safe_psql('postgres', q{
 	FROM pg_proc WHERE pronamespace = 'vitals'::regnamespace AND pronargs = 0 AND proretset
 	ORDER BY 1});
 like($read, qr/statements.*/, 'there are views');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM vitals.plans WHERE plan IS NOT NULL'), '>', 8, 'and plans');
 my $shown = $node->safe_psql('postgres', $read);
 $node->stop;
 my $kept = slurp_binary($node->data_dir . '/pg_stat/pg_vitals.stat');

@@ -95,6 +95,13 @@ my %views = (
 		text => [qw(username datname query)],
 		of_others => { queryid => undef, fingerprint => undef, query => '<insufficient privilege>' },
 	},
+	resources => {
+		key => "concat_ws('|', username, fingerprint, toplevel)", text => [qw(username datname query)] },
+	plans => {
+		key => "concat_ws('|', username, fingerprint, toplevel, planid)",
+		text => [qw(username datname query plan plan_json)] },
+	# it reads what plans reads: see sql/plan_changes.sql
+	plan_changes => { text => [qw(username datname query old_plan new_plan verdict)], public => 1 },
 	n_plus_one => {
 		text => [qw(kind confidence datname username application_name tags query parent_query link suggestion evidence)],
 	},
@@ -180,7 +187,7 @@ foreach my $role (sort keys %sees)
 		}
 		my $rows = rows_of($role, $view);
 		# what the readings here executed came later
-		if ($view eq 'statements')
+		if ($views{$view}{key})
 		{
 			delete @$rows{ grep { !$everything->{$view}{$_} } keys %$rows };
 		}
@@ -193,7 +200,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
+	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_plans()' => 'everybody', '_resources()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',

@@ -31,6 +31,7 @@
 #include "store/texts.h"
 
 int			pgv_max_statements = 100;
+int			pgv_max_plans = 100;
 
 volatile sig_atomic_t InterruptPending = false;
 MemoryContext CurrentMemoryContext = NULL;

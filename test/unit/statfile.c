@@ -17,6 +17,8 @@
 
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/plans.h"
+#include "collect/plantext.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -177,6 +179,33 @@ put_other_waits(void)
 	pgv_store_merge(&pgv_kind_waits, &key, &delta);
 }
 
+static void
+put_plan(uint64 fingerprint, uint64 planid, int calls)
+{
+	PgvPlanKey	key = {{5, planid == 0 ? 0 : 10, fingerprint, planid != 0}, planid};
+
+	for (int i = 0; i < calls; i++)
+	{
+		PgvStatementDelta delta = {.fingerprint = fingerprint,.nbuckets = 1,.count = {1}};
+		PgvStatementCounters *c = &delta.counters;
+
+		delta.bucket[0] = (uint16) (i % 20);
+		c->calls = c->rows = 1;
+		c->exec.total = c->exec.min = c->exec.max = c->exec.mean = i;
+		c->first_seen = c->last_seen = GetCurrentTimestamp() + i;
+		c->resources = true;
+		c->blocks[PGV_SHARED_HIT] = 7;
+		delta.plan.total_cost = 12.5;
+		delta.plan.rows = 3;
+		delta.plan.generic = 1;
+		if (planid != 0 &&
+			has_text(pgv_plantext_id(5, fingerprint, planid),
+					 "[{\"Plan\":{\"Node Type\":\"Result\"}}]", PG_UTF8))
+			delta.plan.text = pgv_plantext_id(5, fingerprint, planid);
+		pgv_store_merge(&pgv_kind_plans, &key, &delta);
+	}
+}
+
 /* Write what is in the store, and find its records. */
 static void
 write_sample(Sample *s)
@@ -230,6 +259,9 @@ fill_and_sample(Sample *s)
 	put_route(502, 60);
 	put_error(1, 130);
 	put_error(0, 67);
+	put_plan(1, 71, 3);
+	put_plan(2, 72, 30);
+	put_plan(0, 0, 40);
 	put_resources(1);
 	put_wait(1, 501, "Lock", "transactionid");
 	put_wait(0, 0, "CPU", "");

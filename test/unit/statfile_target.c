@@ -20,6 +20,8 @@
 
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/plans.h"
+#include "collect/plantext.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
@@ -42,6 +44,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_errors,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
+	&pgv_kind_plans,
 };
 
 void
@@ -190,6 +193,26 @@ look_at_wait(const PgvWaitKey *key, const PgvWaitEntry *entry)
 		look_at_text(key->route, false);
 }
 
+static void
+look_at_plan(const PgvPlanKey *key, const PgvPlanEntry *entry)
+{
+	const PgvPlanCounters *c = &entry->counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
+	uint64		sum = 0;
+
+	MUST(isfinite(c->exec.total) && isfinite(c->total_cost) && isfinite(c->planned_rows));
+	look_at_times(c->first_seen, c->last_seen);
+	pgv_plans_add_buckets(buckets, entry);
+	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
+		sum += buckets[i];
+	MUST(sum <= (uint64) c->calls);
+	if (entry->text == 0)
+		return;
+	MUST(entry->text == pgv_plantext_id(key->statement.dbid, key->statement.fingerprint,
+										key->planid));
+	look_at_text(entry->text, false);
+}
+
 typedef struct Look
 {
 	const PgvKind *kind;
@@ -214,6 +237,8 @@ look_at(const void *key, const void *entry, void *arg)
 		look_at_finding(key, entry);
 	else if (kind == &pgv_kind_errors)
 		look_at_error(key, entry);
+	else if (kind == &pgv_kind_plans)
+		look_at_plan(key, entry);
 	else if (kind == &pgv_kind_resources)
 		look_at_resources(entry);
 	else if (kind == &pgv_kind_waits)
