@@ -103,6 +103,7 @@ SQL_PARTS = \
 	errors \
 	resources \
 	waits \
+	statement_time \
 	history \
 	blocking \
 	ci \

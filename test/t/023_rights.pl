@@ -100,6 +100,8 @@ my %views = (
 	plans => {
 		key => "concat_ws('|', username, fingerprint, toplevel, planid)",
 		text => [qw(username datname query plan plan_json)] },
+	# it reads what statements, resources and waits read: see 033_statement_time.pl
+	statement_time => { text => [qw(username datname query)], public => 1 },
 	# it reads what plans reads: see sql/plan_changes.sql
 	plan_changes => { text => [qw(username datname query old_plan new_plan verdict)], public => 1 },
 	n_plus_one => {
