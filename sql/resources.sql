@@ -74,6 +74,17 @@ FROM vitals.resources AS r JOIN vitals.statements AS s USING (dbid, userid, fing
 WHERE r.query ~ 'LIMIT' AND NOT r.toplevel;
 RESET pg_vitals.max_overhead;
 
+-- parallel workers: their CPU time is beside the leader's
+SELECT vitals.reset() > 0 AS reset;
+SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT sum(length(repeat(name, 20))) AS parallel FROM rs_big;
+SELECT workers_cpu_time > 1 AS workers, cpu_time <= elapsed_time * 1.000001 AS cpu
+FROM rs_shown WHERE query ~ '^SELECT sum.* AS parallel';
+SET max_parallel_workers_per_gather = 0;
+
 -- off, nothing is measured
 SELECT vitals.reset() > 0 AS reset;
 SET pg_vitals.track_resources = off;

@@ -995,11 +995,51 @@ run_on(PGV_RUN_ARGS)
 	run_uncounted(PGV_RUN_PASS);
 }
 
+/*
+ * A parallel worker runs its share of a query; whose, its leader's slot tells.
+ * What its functions execute is in it.
+ */
+static void
+run_in_worker(PGV_RUN_ARGS)
+{
+	PgvNowSlot	leader;
+	PgvStatementRef ref;
+	struct rusage start;
+
+	if (level > 0 || !pgv_track_resources || !pgv_now_leader(&leader))
+	{
+		next_run(PGV_RUN_PASS);
+		return;
+	}
+	memset(&ref, 0, sizeof(ref));
+	ref.fingerprint = leader.now.fingerprint;
+	ref.queryid = leader.now.queryid;
+	ref.userid = leader.now.userid;
+	ref.toplevel = leader.now.toplevel;
+	getrusage(RUSAGE_SELF, &start);
+	level++;
+	PG_TRY();
+	{
+		next_run(PGV_RUN_PASS);
+	}
+	PG_FINALLY();
+	{
+		level--;
+		pgv_resources_worker(&ref, &start);
+	}
+	PG_END_TRY();
+}
+
 static void
 pgv_ExecutorRun(PGV_RUN_ARGS)
 {
 	if (!is_on())
-		next_run(PGV_RUN_PASS);
+	{
+		if (unlikely(IsParallelWorker() && pgv_enabled))
+			run_in_worker(PGV_RUN_PASS);
+		else
+			next_run(PGV_RUN_PASS);
+	}
 	else if (is_timed())
 	{
 		pgv_overhead_start();

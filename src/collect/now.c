@@ -172,3 +172,13 @@ pgv_now_statuses(void)
 {
 	return shared->statuses;
 }
+
+bool
+pgv_now_leader(PgvNowSlot *copy)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+
+	return leader != NULL && leader != MyProc &&
+		pgv_now_read((int) (leader - ProcGlobal->allProcs), leader->pid, copy) &&
+		copy->now.fingerprint != 0;
+}

@@ -166,6 +166,12 @@ extern int	pgv_now_slots(void);
 extern bool pgv_now_read(int slot, int pid, PgvNowSlot *copy);
 
 /*
+ * The slot of the leader of this parallel worker.  Returns false if it cannot be
+ * read, or tells of no statement.
+ */
+extern bool pgv_now_leader(PgvNowSlot *copy);
+
+/*
  * The server's own array of what backends do, as PGV_STATUS_OF wants it; NULL
  * until a first backend has told where it is.
  */

@@ -106,6 +106,7 @@ pgv_resources_add(PgvResourceEntry *into, const PgvResourceEntry *from)
 	into->stand_for += from->stand_for;
 	add_sum(&into->total, &from->total);
 	add_sum(&into->nested, &from->nested);
+	into->workers_cpu_ms += from->workers_cpu_ms;
 	into->memory_count += from->memory_count;
 	into->memory_bytes += from->memory_bytes;
 	into->memory_max = Max(into->memory_max, from->memory_max);
@@ -192,6 +193,7 @@ resources_valid(const void *key_data, const void *data)
 	return pgv_sane_count(entry->measured) && use_valid(&entry->total) &&
 		use_valid(&entry->nested) &&
 		pgv_sane_time(entry->stand_for) && entry->stand_for >= 0 &&
+		pgv_sane_time(entry->workers_cpu_ms) &&
 		pgv_sane_time(entry->memory_count) && entry->memory_count >= 0 &&
 		pgv_sane_time(entry->memory_bytes) && entry->memory_bytes >= 0 &&
 		pgv_sane_time(entry->memory_max) && entry->memory_max >= 0;
@@ -481,5 +483,17 @@ pgv_resources_end(const PgvReading *reading, const PgvStatementRef *ref,
 		add_memory(record, (double) bytes, reading->weight);
 	if (outer != NULL)
 		add_weighted(&record_of(outer, &outer_hint)->nested, &use, reading->weight);
+	pgv_pending_unlock();
+}
+
+void
+pgv_resources_worker(const PgvStatementRef *leaders, const struct rusage *start)
+{
+	static uint8 hint = 0;
+	struct rusage end;
+
+	getrusage(RUSAGE_SELF, &end);
+	pgv_pending_lock();
+	record_of(leaders, &hint)->workers_cpu_ms += cpu_between(start, &end);
 	pgv_pending_unlock();
 }

@@ -46,6 +46,7 @@ typedef struct PgvResourceEntry
 	double		stand_for;		/* so many, as an estimate */
 	PgvResourceUse total;
 	PgvResourceUse nested;		/* of that, in statements inside that are counted */
+	double		workers_cpu_ms; /* of parallel workers, beside "total" */
 	double		memory_count;	/* executions whose memory was seen, weighted */
 	double		memory_bytes;	/* their sum */
 	double		memory_max;
@@ -105,6 +106,13 @@ pgv_resources_passed(const PgvStatementRef *ref, double elapsed_ms)
 extern void pgv_resources_end(const PgvReading *reading, const PgvStatementRef *ref,
 							  const PgvStatementRef *outer, QueryDesc *query,
 							  double elapsed_ms);
+
+/*
+ * A parallel worker has done its share of this statement of its leader's, from
+ * this reading on: its CPU time is added.  Raises nothing; locks as above.
+ */
+extern void pgv_resources_worker(const PgvStatementRef *leaders,
+								 const struct rusage *start);
 
 /* Is this the key of a residual entry? */
 extern bool pgv_resources_is_residual(const void *key);

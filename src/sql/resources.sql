@@ -19,6 +19,7 @@ CREATE FUNCTION _resources(
 	OUT self_elapsed_time double precision,
 	OUT self_cpu_time double precision,
 	OUT self_cpu_time_margin double precision,
+	OUT workers_cpu_time double precision,
 	OUT read_bytes double precision,
 	OUT written_bytes double precision,
 	OUT self_read_bytes double precision,
@@ -59,6 +60,7 @@ SELECT
 	s.self_elapsed_time,
 	s.self_cpu_time,
 	s.self_cpu_time_margin,
+	s.workers_cpu_time,
 	s.read_bytes,
 	s.written_bytes,
 	s.self_read_bytes,
@@ -114,6 +116,8 @@ COMMENT ON COLUMN resources.self_cpu_time IS
 'cpu_time without that of nested statements that are counted (pg_vitals.track = all), in ms';
 COMMENT ON COLUMN resources.self_cpu_time_margin IS
 'half the width of the 95 % confidence interval of self_cpu_time, in ms';
+COMMENT ON COLUMN resources.workers_cpu_time IS
+'CPU time of parallel workers for it, in ms, of every execution, beside cpu_time; while pg_vitals.sample_interval is 0 it is not known, and nothing is added';
 COMMENT ON COLUMN resources.read_bytes IS
 'bytes that the kernel read from storage for them, estimated from the measured ones; what it had in its cache is not in it';
 COMMENT ON COLUMN resources.written_bytes IS

@@ -35,6 +35,7 @@ static const PgvField fields[] = {
 	COUNTER("elapsed_time", total.elapsed_ms, PGV_FLOAT8),
 	COUNTER("user_time", total.user_ms, PGV_FLOAT8),
 	COUNTER("system_time", total.system_ms, PGV_FLOAT8),
+	COUNTER("workers_cpu_time", workers_cpu_ms, PGV_FLOAT8),
 	COUNTER("read_bytes", total.read_bytes, PGV_FLOAT8),
 	COUNTER("written_bytes", total.written_bytes, PGV_FLOAT8),
 	COUNTER("major_faults", total.major_faults, PGV_FLOAT8),

@@ -172,6 +172,7 @@ look_at_resources(const PgvResourceEntry *entry)
 
 	for (int i = 0; i < (int) (2 * sizeof(PgvResourceUse) / sizeof(double)); i++)
 		MUST(isfinite(sums[i]));
+	MUST(isfinite(entry->workers_cpu_ms));
 	MUST(isfinite(entry->memory_count + entry->memory_bytes + entry->memory_max));
 	for (double q = 0.5; q <= 1; q += 0.25)
 		MUST(pgv_resources_memory(entry, q) >= 0 &&
