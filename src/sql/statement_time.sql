@@ -51,7 +51,7 @@ SELECT
 	coalesce(w.timeout_ms, 0) AS timeout_time,
 	coalesce(w.ms - w.lock_ms - w.lwlock_ms - w.io_ms - w.ipc_ms - w.client_ms - w.timeout_ms, 0) AS other_wait_time,
 	s.ms - coalesce(r.nested_ms, 0) - r.cpu_ms - coalesce(w.ms, 0) AS unexplained_time,
-	sqrt(r.margin2 + coalesce(w.margin2, 0)) AS time_margin,
+	sqrt(r.margin2 + coalesce(w.margin2, 0)) AS unexplained_time_margin,
 	r.share AS measured_share
 FROM s
 LEFT JOIN r USING (dbid, userid, fingerprint)
@@ -97,7 +97,7 @@ COMMENT ON COLUMN statement_time.other_wait_time IS
 'all other waits, in ms, sampled: BufferPin, Extension, Activity';
 COMMENT ON COLUMN statement_time.unexplained_time IS
 'elapsed_time without all of these, in ms: waiting for a processor, waits that PostgreSQL does not tell of, and the error; may be below 0; NULL if cpu_time is';
-COMMENT ON COLUMN statement_time.time_margin IS
+COMMENT ON COLUMN statement_time.unexplained_time_margin IS
 'the parts are exact to plus or minus this, taken together, with a probability of 95 %, in ms; NULL if cpu_time is';
 COMMENT ON COLUMN statement_time.measured_share IS
 'share of the executions and plannings, from 0 to 1, that cpu_time is from; NULL if cpu_time is';

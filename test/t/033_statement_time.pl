@@ -93,7 +93,7 @@ foreach my $statement (\%burner, \%sleeper, \%waiter)
 }
 is(ask(q{SELECT count(*) FROM vitals.statement_time WHERE
 		abs(elapsed_time - cpu_time - lock_time - lwlock_time - io_time - ipc_time - client_time
-			- timeout_time - other_wait_time - unexplained_time) > 0.001 OR time_margin < 0 OR measured_share NOT BETWEEN 0 AND 1}),
+			- timeout_time - other_wait_time - unexplained_time) > 0.001 OR unexplained_time_margin < 0 OR measured_share NOT BETWEEN 0 AND 1}),
 	'0', 'so they do for each statement');
 
 # ----- nested statements have their own time --------------------------------
