@@ -165,7 +165,7 @@ typedef JumbleState PgvJumbleState;
 #if PG_VERSION_NUM >= 170000
 #define PGV_STATUSES() (MyBEEntry - MyProcNumber)
 #define PGV_STATUS_OF(statuses, procno, proc) (&(statuses)[procno])
-#define PGV_STATUS_AUX(n) 0
+#define PGV_STATUS_AUX(n) ((void) (n), 0)
 #else
 #include "storage/backendid.h"
 #define PGV_STATUSES() (MyBEEntry - (MyBackendId - 1))

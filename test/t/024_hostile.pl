@@ -104,8 +104,10 @@ my ($orders) = split /\n/, ask(q{SELECT fingerprint FROM vitals.statements
 	WHERE query = 'SELECT total FROM orders WHERE id = $1'});
 my %calls = (
 	assert_no_n_plus_one => q{SELECT vitals.assert_no_n_plus_one(NULL, '{%}')},
+	close_window => 'SELECT vitals.close_window()',
 	histogram => 'SELECT * FROM vitals.histogram((SELECT queryid FROM vitals.statements WHERE fingerprint OPERATOR(pg_catalog.=) ' . $orders . ' LIMIT 1))',
 	mark => 'SELECT vitals.mark()',
+	memory_contexts => 'SELECT count(*) FROM vitals.memory_contexts(pg_catalog.pg_backend_pid())',
 	n_plus_one_since => 'SELECT * FROM vitals.n_plus_one_since(0)',
 	reset => 'SELECT vitals.reset(NULL, 4200000000)',
 	rewrite => "SELECT * FROM vitals.rewrite($orders)");

@@ -125,11 +125,11 @@ compare('one by one');
 
 # ----- a full table ---------------------------------------------------------
 
-# Four sessions with 2,000 statements each that nobody repeats, and one that they
+# Four sessions with 6,000 statements each that nobody repeats, and one that they
 # all do, while windows are ended as fast as it goes.
 my @work = map {
 	my $db = $_ % 2 ? 'app1' : 'app2';
-	my $sql = join('', map { "WITH q_$_ AS (SELECT $_) SELECT FROM q_$_;\n" . ($_ % 5 ? '' : "SELECT 1 AS common;\n") } $_ * 2000 + 1 .. $_ * 2000 + 2000);
+	my $sql = join('', map { "WITH q_$_ AS (SELECT $_) SELECT FROM q_$_;\n" . ($_ % 5 ? '' : "SELECT 1 AS common;\n") } $_ * 6000 + 1 .. $_ * 6000 + 6000);
 	in_background($db, $sql);
 } 1 .. 4;
 my $ends = 0;
@@ -143,7 +143,7 @@ $_->finish foreach @work;
 cmp_ok($ends, '>', 3, 'windows were ended meanwhile');
 cmp_ok(ask('SELECT evictions FROM vitals.info'), '>', 5000, 'and statements pushed out');
 compare('a full table');
-is(ask(q{SELECT sum(calls) FROM vitals.windows WHERE resolution = '10s'}), 7 + 1 + 1 + 3 + 13 + 4 * 2400, 'that is all that was executed');
+is(ask(q{SELECT sum(calls) FROM vitals.windows WHERE resolution = '10s'}), 7 + 1 + 1 + 3 + 13 + 4 * 7200, 'that is all that was executed');
 is(ask(q{SELECT count(*) FROM vitals.windows WHERE query = '<other>' AND (userid, dbid, toplevel, queryid, fingerprint) IS NOT NULL}), 0,
 	'what has no row of its own is nobody\'s');
 is(ask(q{SELECT max(n) FROM (SELECT count(*) AS n FROM vitals.windows WHERE query = '<other>' GROUP BY resolution, window_start) AS w}), 1,
