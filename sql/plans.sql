@@ -140,10 +140,12 @@ SELECT 1 / (id - 7) AS ware FROM ware WHERE id IN (7);
 SELECT query, calls, failures FROM vitals.plans WHERE query ~ 'ware' AND query !~ 'vitals';
 
 -- a plan that cannot be explained: the query does not notice, nor is it an error of anybody
+SET client_min_messages = warning;
 CREATE TYPE mute;
 CREATE FUNCTION mute_in(cstring) RETURNS mute LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
 CREATE FUNCTION mute_out(mute) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'shell_out';
 CREATE TYPE mute (INPUT = mute_in, OUTPUT = mute_out, LIKE = int4);
+RESET client_min_messages;
 CREATE FUNCTION is_fine(mute) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
 SELECT vitals.reset() > 0 AS reset;
 \set VERBOSITY terse
