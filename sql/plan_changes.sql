@@ -14,7 +14,7 @@ BEGIN
 END $$;
 CREATE VIEW shown AS
 	SELECT old_calls, new_calls, verdict, ratio > 1 AS slower, new_p50_exec_time > old_p50_exec_time AS median_slower,
-		new_total_cost > old_total_cost AS costlier, became_generic, analyzed IS NOT NULL AS analyzed,
+		new_total_cost > old_total_cost AS costlier, became_generic IS TRUE AS became_generic, analyzed IS NOT NULL AS analyzed,
 		substring(old_plan FROM '(Index|Seq|Bitmap)[^\n]* Scan') AS old, substring(new_plan FROM '(Index|Seq|Bitmap)[^\n]* Scan') AS new
 	FROM vitals.plan_changes WHERE datname = current_database() AND query ~ 'FROM ware' AND NOT toplevel ORDER BY changed_at;
 SET pg_vitals.track = 'all';

@@ -86,6 +86,8 @@ BEGIN
 	END LOOP;
 	RETURN rtrim(lines, E'\n');
 END $$;
+-- (19 shows other estimates of Memoize in its text form than in JSON)
+SET enable_memoize = off;
 SELECT statement AS explained, bare(explained(statement)) AS plan INTO TEMP wanted FROM (VALUES
 	('SELECT kind, count(*) FROM ware GROUP BY kind HAVING count(*) > kind'),
 	('SELECT a.name FROM ware AS a JOIN ware AS b ON a.kind = b.id WHERE b.flag'),

@@ -54,9 +54,10 @@
 #include "store/sane.h"
 
 #define PGV_CALIBRATIONS 16
+#define PGV_NEGLIGIBLE_MS 10.0	/* that one execution, as weighted, may have taken */
 #define PGV_MAX_ONE_IN 1024
 #define PGV_UNIT 4096.0			/* of shares, and of the distance that is left */
-#define PGV_NEW_ONE_IN 8		/* of statements not met before ... */
+#define PGV_NEW_ONE_IN 32		/* of statements not met before ... */
 #define PGV_NEW_US 1000			/* ... that come sooner than so after another */
 #define PGV_US_PER_COST 10.0	/* a guess: what a plan's unit of cost takes */
 #define PGV_BLOCK_BYTES 512		/* the unit of getrusage(2) */
@@ -142,6 +143,14 @@ resources_worth(const void *data)
 	return Min(UINT8_MAX, pg_leftmost_one_pos64((uint64) ms) * 6 + 3);
 }
 
+static bool
+resources_negligible(const void *data)
+{
+	const PgvResourceEntry *delta = data;
+
+	return delta->measured <= 2 && delta->total.elapsed_ms < PGV_NEGLIGIBLE_MS;
+}
+
 static void
 resources_residual_key(const void *key, void *residual)
 {
@@ -210,6 +219,7 @@ const PgvKind pgv_kind_resources = {
 	.texts = no_texts,
 	.delta_texts = no_delta_texts,
 	.worth = resources_worth,
+	.negligible = resources_negligible,
 	.residual_key = resources_residual_key,
 	.is_residual = pgv_resources_is_residual,
 	.absorb = resources_absorb,
