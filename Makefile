@@ -70,6 +70,7 @@ UNITS = \
 	watch/differences \
 	watch/windows \
 	surface/rows \
+	surface/scan \
 	surface/statements \
 	surface/plantree \
 	surface/plans \

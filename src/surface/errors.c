@@ -12,13 +12,12 @@
 #include "compat.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "base/conditions.h"
 #include "collect/errors.h"
 #include "store/store.h"
 #include "store/texts.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 
 PGV_FUNCTION(pgv_surface_errors);
 
@@ -31,44 +30,8 @@ static const PgvField fields[] = {
 	COUNTER("caught", caught, PGV_INT64),
 	COUNTER("time_lost", lost_ms, PGV_FLOAT8),
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
-	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ),
-	COUNTER("stats_since", stats_since, PGV_TIMESTAMPTZ)
+	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
-
-/* The residual of one database, added up over the partitions. */
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	PgvErrorEntry sum;
-} PgvResidual;
-
-typedef struct PgvErrorScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvErrorScan;
-
-static void
-keep_residual(PgvErrorScan *scan, Oid dbid, const PgvErrorEntry *entry)
-{
-	PgvResidual *r = scan->residuals;
-
-	while (r != NULL && r->dbid != dbid)
-		r = r->next;
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = dbid;
-		r->sum.stats_since = entry->stats_since;
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->sum.stats_since = Min(r->sum.stats_since, entry->stats_since);
-	pgv_errors_add(&r->sum, entry);
-}
 
 static void
 set_identity(PgvRows *rows, const PgvErrorKey *key)
@@ -86,47 +49,39 @@ set_identity(PgvRows *rows, const PgvErrorKey *key)
 	pgv_row_set_text(rows, "query", pgv_texts_copy(key->fingerprint));
 }
 
-static bool
-show_error(const void *key_data, const void *entry, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum, TimestampTz stats_since)
 {
-	PgvErrorScan *scan = arg;
-	const PgvErrorKey *key = key_data;
-	MemoryContext old;
-
-	/* a residual belongs to no role, so only some may see it */
-	if (!pgv_may_see(key->userid))
-		return true;
-	if (pgv_errors_is_residual(key))
-	{
-		keep_residual(scan, key->dbid, entry);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
-	set_identity(&scan->rows, key);
-	pgv_row_set_fields(&scan->rows, fields, lengthof(fields), entry);
-	pgv_row_emit(&scan->rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
+	pgv_row_set_fields(rows, fields, lengthof(fields), sum);
+	pgv_row_set(rows, "stats_since", TimestampTzGetDatum(stats_since));
 }
+
+static void
+show_error(PgvRows *rows, const void *key, const void *entry)
+{
+	set_identity(rows, key);
+	show_sum(rows, entry, ((const PgvErrorEntry *) entry)->stats_since);
+}
+
+static void
+add_error(void *sum, const void *entry)
+{
+	pgv_errors_add(sum, entry);
+}
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_errors,
+	.show = show_error,
+	.sum_size = sizeof(PgvErrorEntry),
+	.add = add_error,
+	.show_sum = show_sum,
+	.label_column = "query",
+	.label = "<other>",
+};
 
 Datum
 pgv_surface_errors(PG_FUNCTION_ARGS)
 {
-	PgvErrorScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_store_scan(&pgv_kind_errors, show_error, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "query", "<other>");
-		pgv_row_set_fields(&scan.rows, fields, lengthof(fields), &r->sum);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }

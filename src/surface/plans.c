@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/planjson.h"
@@ -23,7 +22,7 @@
 #include "store/store.h"
 #include "store/texts.h"
 #include "surface/plantree.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 
 PGV_FUNCTION(pgv_surface_plans);
 
@@ -60,24 +59,6 @@ static const PgvField planned[] = {
 	COUNTER("total_cost", total_cost, PGV_FLOAT8),
 	COUNTER("planned_rows", planned_rows, PGV_FLOAT8)
 };
-
-/* The residual of one database, added up over the partitions. */
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	TimestampTz stats_since;	/* of the oldest */
-	PgvPlanCounters counters;
-	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
-} PgvResidual;
-
-typedef struct PgvPlanScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvPlanScan;
 
 static void
 set_percentile(PgvRows *rows, const char *name, const PgvPlanCounters *c,
@@ -138,70 +119,55 @@ set_identity(PgvRows *rows, const PgvPlanKey *key, const PgvPlanEntry *entry)
 	pgv_row_set_fields(rows, planned, lengthof(planned), &entry->counters);
 }
 
+/* Residuals, added up. */
+typedef struct PgvPlanSum
+{
+	PgvPlanCounters counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvPlanSum;
+
 static void
-keep_residual(PgvPlanScan *scan, Oid dbid, const PgvPlanEntry *entry)
+add_plan(void *sum_data, const void *entry_data)
 {
-	PgvResidual *r = scan->residuals;
+	PgvPlanSum *sum = sum_data;
+	const PgvPlanEntry *entry = entry_data;
 
-	while (r != NULL && r->dbid != dbid)
-		r = r->next;
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = dbid;
-		r->stats_since = entry->stats_since;
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->stats_since = Min(r->stats_since, entry->stats_since);
-	pgv_plans_add(&r->counters, &entry->counters);
-	pgv_plans_add_buckets(r->buckets, entry);
+	pgv_plans_add(&sum->counters, &entry->counters);
+	pgv_plans_add_buckets(sum->buckets, entry);
 }
 
-static bool
-show_plan(const void *key_data, const void *data, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum_data, TimestampTz stats_since)
 {
-	PgvPlanScan *scan = arg;
-	const PgvPlanKey *key = key_data;
-	const PgvPlanEntry *entry = data;
+	const PgvPlanSum *sum = sum_data;
+
+	set_counters(rows, &sum->counters, sum->buckets, stats_since);
+}
+
+static void
+show_plan(PgvRows *rows, const void *key, const void *entry_data)
+{
+	const PgvPlanEntry *entry = entry_data;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
-	MemoryContext old;
 
-	if (!pgv_may_see(key->statement.userid))
-		return true;
-	if (pgv_plans_is_residual(key))
-	{
-		keep_residual(scan, key->statement.dbid, entry);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
 	pgv_plans_add_buckets(buckets, entry);
-	set_identity(&scan->rows, key, entry);
-	set_counters(&scan->rows, &entry->counters, buckets, entry->stats_since);
-	pgv_row_emit(&scan->rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
+	set_identity(rows, key, entry);
+	set_counters(rows, &entry->counters, buckets, entry->stats_since);
 }
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_plans,
+	.show = show_plan,
+	.sum_size = sizeof(PgvPlanSum),
+	.add = add_plan,
+	.show_sum = show_sum,
+	.label_column = "query",
+	.label = "<evicted>",
+};
 
 Datum
 pgv_surface_plans(PG_FUNCTION_ARGS)
 {
-	PgvPlanScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_pending_collect();
-	pgv_store_scan(&pgv_kind_plans, show_plan, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "query", "<evicted>");
-		set_counters(&scan.rows, &r->counters, r->buckets, r->stats_since);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }

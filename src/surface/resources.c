@@ -14,12 +14,11 @@
 #include <math.h>
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "collect/resources.h"
 #include "store/store.h"
 #include "store/texts.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 
 PGV_FUNCTION(pgv_surface_resources);
 
@@ -40,43 +39,8 @@ static const PgvField fields[] = {
 	COUNTER("written_bytes", total.written_bytes, PGV_FLOAT8),
 	COUNTER("major_faults", total.major_faults, PGV_FLOAT8),
 	COUNTER("voluntary_switches", total.voluntary, PGV_FLOAT8),
-	COUNTER("involuntary_switches", total.involuntary, PGV_FLOAT8),
-	COUNTER("stats_since", stats_since, PGV_TIMESTAMPTZ)
+	COUNTER("involuntary_switches", total.involuntary, PGV_FLOAT8)
 };
-
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	PgvResourceEntry sum;
-} PgvResidual;
-
-typedef struct PgvResourceScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvResourceScan;
-
-static void
-keep_residual(PgvResourceScan *scan, Oid dbid, const PgvResourceEntry *entry)
-{
-	PgvResidual *r = scan->residuals;
-
-	while (r != NULL && r->dbid != dbid)
-		r = r->next;
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = dbid;
-		r->sum.stats_since = entry->stats_since;
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->sum.stats_since = Min(r->sum.stats_since, entry->stats_since);
-	pgv_resources_add(&r->sum, entry);
-}
 
 static void
 set_memory(PgvRows *rows, const PgvResourceEntry *entry)
@@ -113,54 +77,46 @@ set_figures(PgvRows *rows, const PgvResourceEntry *entry)
 	set_memory(rows, entry);
 }
 
-static bool
-show_resources(const void *key_data, const void *entry, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum, TimestampTz stats_since)
 {
-	PgvResourceScan *scan = arg;
-	PgvRows    *rows = &scan->rows;
-	const PgvStatementKey *key = key_data;
-	MemoryContext old;
+	set_figures(rows, sum);
+	pgv_row_set(rows, "stats_since", TimestampTzGetDatum(stats_since));
+}
 
-	/* a residual belongs to no role, so only some may see it */
-	if (!pgv_may_see(key->userid))
-		return true;
-	if (pgv_resources_is_residual(key))
-	{
-		keep_residual(scan, key->dbid, entry);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
+static void
+show_resources(PgvRows *rows, const void *key_data, const void *entry)
+{
+	const PgvStatementKey *key = key_data;
+
 	pgv_row_set(rows, "dbid", ObjectIdGetDatum(key->dbid));
 	pgv_row_set(rows, "userid", ObjectIdGetDatum(key->userid));
 	pgv_row_set(rows, "toplevel", BoolGetDatum(key->toplevel != 0));
 	pgv_row_set(rows, "fingerprint", Int64GetDatum((int64) key->fingerprint));
 	/* the statement's own entry keeps the text */
 	pgv_row_set_text(rows, "query", pgv_texts_copy(key->fingerprint));
-	set_figures(rows, entry);
-	pgv_row_emit(rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
+	show_sum(rows, entry, ((const PgvResourceEntry *) entry)->stats_since);
 }
+
+static void
+add_resources(void *sum, const void *entry)
+{
+	pgv_resources_add(sum, entry);
+}
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_resources,
+	.show = show_resources,
+	.sum_size = sizeof(PgvResourceEntry),
+	.add = add_resources,
+	.show_sum = show_sum,
+	.label_column = "query",
+	.label = "<evicted>",
+};
 
 Datum
 pgv_surface_resources(PG_FUNCTION_ARGS)
 {
-	PgvResourceScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_pending_collect();
-	pgv_store_scan(&pgv_kind_resources, show_resources, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "query", "<evicted>");
-		set_figures(&scan.rows, &r->sum);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }

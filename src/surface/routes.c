@@ -14,14 +14,13 @@
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 
 #include "base/histogram.h"
 #include "collect/pending.h"
 #include "collect/routes.h"
 #include "store/store.h"
 #include "store/texts.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 
 PGV_FUNCTION(pgv_surface_routes);
 
@@ -37,24 +36,6 @@ static const PgvField fields[] = {
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
 	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
-
-/* The residual of one database, added up over the partitions. */
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	TimestampTz stats_since;	/* of the oldest */
-	PgvRouteCounters counters;
-	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
-} PgvResidual;
-
-typedef struct PgvRouteScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvRouteScan;
 
 static void
 set_counters(PgvRows *rows, const PgvRouteCounters *c, const uint64 *buckets,
@@ -92,49 +73,38 @@ set_tags(PgvRows *rows, uint64 route)
 				DirectFunctionCall1(jsonb_in, CStringGetDatum(newline + 1)));
 }
 
-static void
-keep_residual(PgvRouteScan *scan, const PgvRouteKey *key,
-			  const PgvRouteEntry *entry)
+/* Residuals, added up. */
+typedef struct PgvRouteSum
 {
-	PgvResidual *r;
+	PgvRouteCounters counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvRouteSum;
 
-	for (r = scan->residuals; r != NULL; r = r->next)
-	{
-		if (r->dbid == key->dbid)
-			break;
-	}
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = key->dbid;
-		r->stats_since = entry->stats_since;
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->stats_since = Min(r->stats_since, entry->stats_since);
-	pgv_routes_add(&r->counters, &entry->counters);
-	pgv_routes_add_buckets(r->buckets, entry);
+static void
+add_route(void *sum_data, const void *entry_data)
+{
+	PgvRouteSum *sum = sum_data;
+	const PgvRouteEntry *entry = entry_data;
+
+	pgv_routes_add(&sum->counters, &entry->counters);
+	pgv_routes_add_buckets(sum->buckets, entry);
 }
 
-static bool
-show_route(const void *key_data, const void *entry_data, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum_data, TimestampTz stats_since)
 {
-	PgvRouteScan *scan = arg;
+	const PgvRouteSum *sum = sum_data;
+
+	set_counters(rows, &sum->counters, sum->buckets, stats_since);
+}
+
+static void
+show_route(PgvRows *rows, const void *key_data, const void *entry_data)
+{
 	const PgvRouteKey *key = key_data;
 	const PgvRouteEntry *entry = entry_data;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
-	PgvRows    *rows = &scan->rows;
-	MemoryContext old;
 
-	/* a residual belongs to no role, so only some may see it */
-	if (!pgv_may_see(key->userid))
-		return true;
-	if (pgv_routes_is_residual(key))
-	{
-		keep_residual(scan, key, entry);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
 	pgv_routes_add_buckets(buckets, entry);
 	pgv_row_set(rows, "dbid", ObjectIdGetDatum(key->dbid));
 	pgv_row_set(rows, "userid", ObjectIdGetDatum(key->userid));
@@ -142,30 +112,21 @@ show_route(const void *key_data, const void *entry_data, void *arg)
 	if (entry->counters.has_text)
 		set_tags(rows, key->route);
 	set_counters(rows, &entry->counters, buckets, entry->stats_since);
-	pgv_row_emit(rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
 }
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_routes,
+	.show = show_route,
+	.sum_size = sizeof(PgvRouteSum),
+	.add = add_route,
+	.show_sum = show_sum,
+	.label_column = "route",
+	.label = "<other>",
+};
 
 Datum
 pgv_surface_routes(PG_FUNCTION_ARGS)
 {
-	PgvRouteScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_pending_collect();
-	pgv_store_scan(&pgv_kind_routes, show_route, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "route", "<other>");
-		set_counters(&scan.rows, &r->counters, r->buckets, r->stats_since);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }

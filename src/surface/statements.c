@@ -14,7 +14,6 @@
 
 #include "catalog/pg_type_d.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -31,7 +30,7 @@
 #include "collect/waits.h"
 #include "store/store.h"
 #include "store/texts.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 #include "watch/history.h"
 #include "watch/differences.h"
 #include "watch/windows.h"
@@ -94,24 +93,6 @@ static const PgvField fields[] = {
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
 	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
-
-/* The residual of one database, added up over the partitions. */
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	TimestampTz stats_since;	/* of the oldest */
-	PgvStatementCounters counters;
-	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
-} PgvResidual;
-
-typedef struct PgvStatementScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvStatementScan;
 
 static void
 set_moments(PgvRows *rows, const char *mean_name, const char *stddev_name,
@@ -183,72 +164,57 @@ set_identity(PgvRows *rows, const PgvStatementKey *key,
 		pgv_row_set_text(rows, "query", pgv_texts_copy(key->fingerprint));
 }
 
-static void
-keep_residual(PgvStatementScan *scan, const PgvStatementKey *key,
-			  const PgvStatementEntry *entry)
+/* Residuals, added up. */
+typedef struct PgvStatementSum
 {
-	PgvResidual *r;
+	PgvStatementCounters counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS];
+} PgvStatementSum;
 
-	for (r = scan->residuals; r != NULL; r = r->next)
-	{
-		if (r->dbid == key->dbid)
-			break;
-	}
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = key->dbid;
-		r->stats_since = entry->stats_since;
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->stats_since = Min(r->stats_since, entry->stats_since);
-	pgv_statements_add(&r->counters, &entry->counters);
-	pgv_statements_add_buckets(r->buckets, entry);
+static void
+add_statement(void *sum_data, const void *entry_data)
+{
+	PgvStatementSum *sum = sum_data;
+	const PgvStatementEntry *entry = entry_data;
+
+	pgv_statements_add(&sum->counters, &entry->counters);
+	pgv_statements_add_buckets(sum->buckets, entry);
 }
 
-static bool
-show_statement(const void *key_data, const void *entry_data, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum_data, TimestampTz stats_since)
 {
-	PgvStatementScan *scan = arg;
+	const PgvStatementSum *sum = sum_data;
+
+	set_counters(rows, &sum->counters, sum->buckets, stats_since);
+}
+
+static void
+show_statement(PgvRows *rows, const void *key, const void *entry_data)
+{
 	const PgvStatementEntry *entry = entry_data;
 	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
-	MemoryContext old;
 
-	if (pgv_statements_is_residual(key_data))
-	{
-		keep_residual(scan, key_data, entry_data);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
 	pgv_statements_add_buckets(buckets, entry);
-	set_identity(&scan->rows, key_data, entry);
-	set_counters(&scan->rows, &entry->counters, buckets, entry->stats_since);
-	pgv_row_emit(&scan->rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
+	set_identity(rows, key, entry);
+	set_counters(rows, &entry->counters, buckets, entry->stats_since);
 }
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_statements,
+	.shows_others = true,
+	.show = show_statement,
+	.sum_size = sizeof(PgvStatementSum),
+	.add = add_statement,
+	.show_sum = show_sum,
+	.label_column = "query",
+	.label = "<evicted>",
+};
 
 Datum
 pgv_surface_statements(PG_FUNCTION_ARGS)
 {
-	PgvStatementScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_pending_collect();
-	pgv_store_scan(&pgv_kind_statements, show_statement, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "query", "<evicted>");
-		set_counters(&scan.rows, &r->counters, r->buckets, r->stats_since);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }
 
@@ -330,24 +296,29 @@ is_everything(const PgvResetArgs *want)
 	return want->any_queryid && want->dbid == InvalidOid && want->userid == InvalidOid;
 }
 
+/* Is what belongs to a role in a database, and is of this statement, to go? */
 static bool
-statement_matches(const void *key_data, const void *entry, void *arg)
+is_wanted(const PgvResetArgs *want, Oid dbid, Oid userid, uint64 queryid)
 {
-	const PgvStatementKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvStatementEntry *) entry)->counters.queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+	return (want->any_queryid || (want->queryid != 0 && queryid == want->queryid)) &&
+		(want->dbid == InvalidOid || dbid == want->dbid) &&
+		(want->userid == InvalidOid || userid == want->userid);
 }
 
-/* The same, telling the windows what goes by itself. */
 static bool
-statement_goes(const void *key, const void *entry, void *arg)
+owner_wanted(const PgvResetArgs *want, const void *key, uint64 queryid)
 {
-	if (!statement_matches(key, entry, arg))
+	PgvOwner	owner;
+
+	memcpy(&owner, key, sizeof(owner));
+	return is_wanted(want, owner.dbid, owner.userid, queryid);
+}
+
+/* It tells the windows what goes by itself. */
+static bool
+statement_matches(const void *key, const void *entry, void *arg)
+{
+	if (!owner_wanted(arg, key, ((const PgvStatementEntry *) entry)->counters.queryid))
 		return false;
 	if (!is_everything(arg))
 		pgv_differences_reset_entry(entry);
@@ -358,99 +329,51 @@ statement_goes(const void *key, const void *entry, void *arg)
 static bool
 window_row_matches(const PgvActiveRow *row, void *arg)
 {
-	const PgvResetArgs *want = arg;
-
 	return row->key.fingerprint != 0 &&
-		(want->any_queryid || (want->queryid != 0 && row->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || row->key.dbid == want->dbid) &&
-		(want->userid == InvalidOid || row->key.userid == want->userid);
+		is_wanted(arg, row->key.dbid, row->key.userid, row->queryid);
 }
 
 static bool
-finding_matches(const void *key_data, const void *entry, void *arg)
+finding_matches(const void *key, const void *entry, void *arg)
 {
-	const PgvFindingKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvFinding *) entry)->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+	return owner_wanted(arg, key, ((const PgvFinding *) entry)->queryid);
 }
 
 /* Routes are of many statements: they go with a database, a role or all. */
 static bool
-route_matches(const void *key_data, const void *entry, void *arg)
+route_matches(const void *key, const void *entry, void *arg)
 {
-	const PgvRouteKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return want->any_queryid &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+	return ((const PgvResetArgs *) arg)->any_queryid && owner_wanted(arg, key, 0);
 }
 
 static bool
-error_matches(const void *key_data, const void *entry, void *arg)
+error_matches(const void *key, const void *entry, void *arg)
 {
-	const PgvErrorKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvErrorEntry *) entry)->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+	return owner_wanted(arg, key, ((const PgvErrorEntry *) entry)->queryid);
 }
 
 static bool
-resources_match(const void *key_data, const void *entry, void *arg)
+resources_match(const void *key, const void *entry, void *arg)
 {
-	const PgvStatementKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvResourceEntry *) entry)->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+	return owner_wanted(arg, key, ((const PgvResourceEntry *) entry)->queryid);
 }
 
 static bool
-wait_matches(const void *key_data, const void *entry, void *arg)
+plan_matches(const void *key, const void *entry, void *arg)
 {
-	const PgvWaitKey *key = key_data;
-	const PgvResetArgs *want = arg;
+	return owner_wanted(arg, key, ((const PgvPlanEntry *) entry)->counters.queryid);
+}
 
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvWaitEntry *) entry)->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->userid == want->userid);
+static bool
+wait_matches(const void *key, const void *entry, void *arg)
+{
+	return owner_wanted(arg, key, ((const PgvWaitEntry *) entry)->queryid);
 }
 
 static bool
 activity_matches(const PgvActivity *row, void *arg)
 {
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid || (want->queryid != 0 && row->queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || row->dbid == want->dbid) &&
-		(want->userid == InvalidOid || row->userid == want->userid);
-}
-
-static bool
-plan_matches(const void *key_data, const void *entry, void *arg)
-{
-	const PgvPlanKey *key = key_data;
-	const PgvResetArgs *want = arg;
-
-	return (want->any_queryid ||
-			(want->queryid != 0 &&
-			 ((const PgvPlanEntry *) entry)->counters.queryid == want->queryid)) &&
-		(want->dbid == InvalidOid || key->statement.dbid == want->dbid) &&
-		(want->userid == InvalidOid || key->statement.userid == want->userid);
+	return is_wanted(arg, row->dbid, row->userid, row->queryid);
 }
 
 Datum
@@ -469,7 +392,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 		want.userid = PG_GETARG_OID(2);
 	pgv_pending_collect();
 	pgv_differences_reset_begin(is_everything(&want));
-	gone = pgv_store_remove(&pgv_kind_statements, statement_goes, &want);
+	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
 	pgv_windows_remove(is_everything(&want) ? NULL : window_row_matches, &want);
 	pgv_differences_reset_end();
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);

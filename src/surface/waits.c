@@ -13,12 +13,11 @@
 #include "compat.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "collect/waits.h"
 #include "store/store.h"
 #include "store/texts.h"
-#include "surface/rows.h"
+#include "surface/scan.h"
 #include "surface/waits.h"
 
 PGV_FUNCTION(pgv_surface_waits);
@@ -32,45 +31,8 @@ static const PgvField fields[] = {
 	COUNTER("wait_time", ms, PGV_FLOAT8),
 	COUNTER("blocked_time", blocked_ms, PGV_FLOAT8),
 	COUNTER("first_seen", first_seen, PGV_TIMESTAMPTZ),
-	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ),
-	COUNTER("stats_since", stats_since, PGV_TIMESTAMPTZ)
+	COUNTER("last_seen", last_seen, PGV_TIMESTAMPTZ)
 };
-
-/* The residual of one database and class, added up over the partitions. */
-typedef struct PgvResidual
-{
-	struct PgvResidual *next;
-	Oid			dbid;
-	PgvWaitEntry sum;
-} PgvResidual;
-
-typedef struct PgvWaitScan
-{
-	PgvRows		rows;
-	PgvResidual *residuals;
-	MemoryContext row_context;	/* reset after each row */
-	MemoryContext residual_context;
-} PgvWaitScan;
-
-static void
-keep_residual(PgvWaitScan *scan, Oid dbid, const PgvWaitEntry *entry)
-{
-	PgvResidual *r = scan->residuals;
-
-	while (r != NULL && (r->dbid != dbid || strcmp(r->sum.type, entry->type) != 0))
-		r = r->next;
-	if (r == NULL)
-	{
-		r = MemoryContextAllocZero(scan->residual_context, sizeof(PgvResidual));
-		r->dbid = dbid;
-		r->sum.stats_since = entry->stats_since;
-		memcpy(r->sum.type, entry->type, sizeof(entry->type));
-		r->next = scan->residuals;
-		scan->residuals = r;
-	}
-	r->sum.stats_since = Min(r->sum.stats_since, entry->stats_since);
-	pgv_waits_add(&r->sum, entry);
-}
 
 /* A name that is not empty. */
 static void
@@ -121,48 +83,47 @@ set_identity(PgvRows *rows, const PgvWaitKey *key, const PgvWaitEntry *entry)
 	pgv_row_set_text(rows, "query", pgv_texts_copy(key->fingerprint));
 }
 
-static bool
-show_wait(const void *key_data, const void *entry_data, void *arg)
+static void
+show_sum(PgvRows *rows, const void *sum, TimestampTz stats_since)
 {
-	PgvWaitScan *scan = arg;
-	const PgvWaitKey *key = key_data;
-	const PgvWaitEntry *entry = entry_data;
-	MemoryContext old;
-
-	if (!pgv_may_see(key->userid))
-		return true;
-	if (pgv_waits_is_residual(key))
-	{
-		keep_residual(scan, key->dbid, entry);
-		return true;
-	}
-	old = MemoryContextSwitchTo(scan->row_context);
-	set_identity(&scan->rows, key, entry);
-	set_figures(&scan->rows, entry);
-	pgv_row_emit(&scan->rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-	return true;
+	set_figures(rows, sum);
+	pgv_row_set(rows, "stats_since", TimestampTzGetDatum(stats_since));
 }
+
+static void
+show_wait(PgvRows *rows, const void *key, const void *entry)
+{
+	set_identity(rows, key, entry);
+	show_sum(rows, entry, ((const PgvWaitEntry *) entry)->stats_since);
+}
+
+static const char *
+class_of(const void *entry)
+{
+	return ((const PgvWaitEntry *) entry)->type;
+}
+
+static void
+add_wait(void *sum, const void *entry)
+{
+	strlcpy(((PgvWaitEntry *) sum)->type, class_of(entry), PGV_WAIT_TYPE_LEN);
+	pgv_waits_add(sum, entry);
+}
+
+static const PgvSurface surface = {
+	.kind = &pgv_kind_waits,
+	.show = show_wait,
+	.sum_size = sizeof(PgvWaitEntry),
+	.add = add_wait,
+	.show_sum = show_sum,
+	.class = class_of,
+	.label_column = "query",
+	.label = "<other>",
+};
 
 Datum
 pgv_surface_waits(PG_FUNCTION_ARGS)
 {
-	PgvWaitScan scan;
-
-	pgv_rows_begin(&scan.rows, fcinfo);
-	scan.residuals = NULL;
-	scan.residual_context = CurrentMemoryContext;
-	scan.row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals row",
-											 ALLOCSET_DEFAULT_SIZES);
-	pgv_store_scan(&pgv_kind_waits, show_wait, &scan);
-	for (PgvResidual *r = scan.residuals; r != NULL; r = r->next)
-	{
-		if (r->dbid != InvalidOid)
-			pgv_row_set(&scan.rows, "dbid", ObjectIdGetDatum(r->dbid));
-		pgv_row_set_text(&scan.rows, "query", "<other>");
-		set_figures(&scan.rows, &r->sum);
-		pgv_row_emit(&scan.rows);
-	}
+	pgv_surface_scan(fcinfo, &surface);
 	return (Datum) 0;
 }
