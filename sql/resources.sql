@@ -85,6 +85,15 @@ SELECT workers_cpu_time > 1 AS workers, cpu_time <= elapsed_time * 1.000001 AS c
 FROM rs_shown WHERE query ~ '^SELECT sum.* AS parallel';
 SET max_parallel_workers_per_gather = 0;
 
+-- nor are they charged to what their leader did before, when it does what is not counted
+SELECT vitals.reset() > 0 AS reset;
+SET max_parallel_workers_per_gather = 2;
+SET pg_vitals.track = 'none';
+SELECT sum(length(repeat(name, 20))) AS parallel FROM rs_big;
+RESET pg_vitals.track;
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*) FROM vitals.resources WHERE workers_cpu_time > 0;
+
 -- off, nothing is measured
 SELECT vitals.reset() > 0 AS reset;
 SET pg_vitals.track_resources = off;

@@ -136,5 +136,6 @@ pgv_worker_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
-	proc_exit(0);
+	/* not 0, after which the postmaster would not start it again */
+	proc_exit(1);
 }

@@ -180,5 +180,5 @@ pgv_now_leader(PgvNowSlot *copy)
 
 	return leader != NULL && leader != MyProc &&
 		pgv_now_read((int) (leader - ProcGlobal->allProcs), leader->pid, copy) &&
-		copy->now.fingerprint != 0;
+		copy->now.fingerprint != 0 && copy->now.phase == PGV_PHASE_EXECUTING;
 }

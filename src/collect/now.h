@@ -167,7 +167,8 @@ extern bool pgv_now_read(int slot, int pid, PgvNowSlot *copy);
 
 /*
  * The slot of the leader of this parallel worker.  Returns false if it cannot be
- * read, or tells of no statement.
+ * read, or does not tell of a statement being executed: what is not counted leaves
+ * the last one there.
  */
 extern bool pgv_now_leader(PgvNowSlot *copy);
 

@@ -10,6 +10,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 use Vitals;
 
 my $node = vitals_node('main', init => { allows_streaming => 1 }, conf => [
@@ -42,11 +43,12 @@ sub in_background
 	return IPC::Run::start([ 'psql', '-XqAt', '-o', '/dev/null', '-d', $node->connstr($db), '-f', $file ], '>', \my $out, '2>', \my $err);
 }
 
-sub command_line
+sub worker
 {
-	my ($pid) = @_;
-	open my $file, '<', "/proc/$pid/cmdline" or return '';
-	return <$file> // '';
+	my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+	my ($pid) = grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ /pg_vitals worker/ }
+	  split / /, slurp_file("/proc/$postmaster/task/$postmaster/children");
+	return $pid;
 }
 
 ask("CREATE DATABASE $_") foreach 'app1', 'app2';
@@ -209,10 +211,8 @@ my $rights = q{SELECT string_agg(DISTINCT query, ', '), count(*) FILTER (WHERE q
 
 # The worker is killed, and with it the server begins anew.
 my $began_at = ask('SELECT pg_postmaster_start_time()');
-my ($worker) = grep { command_line($_) =~ /main: pg_vitals worker/ } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
-SKIP:
+my $worker = worker();
 {
-	skip 'the worker is not to be found', 4 unless $worker;
 	my $session = session($node);
 	kill 'KILL', $worker;
 	$session->{run}->finish;
@@ -247,6 +247,20 @@ $node->safe_psql('app1', 'SELECT 1 AS itself');
 until_true(q{SELECT count(*) = 1 FROM vitals.windows WHERE query = 'SELECT $1 AS itself' AND resolution = '10s'});
 is(ask(q{SELECT extract(epoch FROM window_end - window_start) BETWEEN 9 AND 60 FROM vitals.windows
 		WHERE query = 'SELECT $1 AS itself' AND resolution = '10s'}), 't', 'after ten seconds');
+
+# The worker may be ended by hand, or by who takes it for a session.
+$worker = worker();
+kill 'TERM', $worker;
+my $another;
+for (my $end = time + $PostgreSQL::Test::Utils::timeout_default; time < $end; Time::HiRes::sleep(0.1))
+{
+	$another = worker();
+	last if $another && $another != $worker;
+}
+ok($another && $another != $worker, 'a worker that was ended comes back');
+$node->safe_psql('app1', 'SELECT 1 AS again');
+ask('SELECT vitals.close_window()');
+is(ask(q{SELECT calls FROM vitals.windows WHERE query = 'SELECT $1 AS again' AND resolution = '10s'}), 1, 'and does its work');
 
 ask('ALTER SYSTEM SET pg_vitals.window_memory = 0');
 $node->restart;
