@@ -34,6 +34,7 @@ UNITS = \
 	collect/buckets \
 	collect/pending \
 	collect/statements \
+	collect/newcomers \
 	collect/resources \
 	collect/plans \
 	collect/routes \

@@ -43,6 +43,7 @@
 #include "collect/frame.h"
 #include "collect/identity.h"
 #include "collect/nested.h"
+#include "collect/newcomers.h"
 #include "collect/nplusone.h"
 #include "collect/now.h"
 #include "collect/overhead.h"
@@ -408,7 +409,7 @@ describe(PgvStatementRef *ref, uint64 queryid, const char *source,
 	ref->optimisable = optimisable;
 	ref->toplevel = (level == 0);
 	ref->userid = GetUserId();
-	pgv_identify(ref);
+	pgv_newcomers_or_known(ref);
 }
 
 /* Is it a named prepared statement that the client executes? */
@@ -553,6 +554,7 @@ static void
 planner_failed(PgvStatementRef *ref, const PgvUsage *usage)
 {
 	ref->route = note_tags(ref->source, ref->location, ref->length, true);
+	pgv_newcomers_reveal(ref);
 	count_error(ref, usage);
 }
 
@@ -742,7 +744,7 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		planned.waiting = false;
 	}
 	/* without a table there is nothing to choose from */
-	if (pgv_track_plans && counted && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
+	if (pgv_track_plans && counted && ref->fingerprint != 0 && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
 		queryDesc->plannedstmt->relationOids != NIL)
 		note_plan(frame, queryDesc);
 	if (watched)
@@ -773,7 +775,7 @@ run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 
 /* Start, and count a failure to start: a denied permission, say. */
 static void
-start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
+start_counted(QueryDesc *queryDesc, int eflags, PgvStatementRef *ref,
 			  bool counted, bool watched)
 {
 	PG_TRY();
@@ -792,6 +794,7 @@ start_counted(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 			PgvUsage	usage;
 
 			pgv_usage_clear(&usage);
+			pgv_newcomers_reveal(ref);
 			count_error(ref, &usage);
 		}
 		arrival.at = 0;
@@ -820,6 +823,7 @@ start_on(QueryDesc *queryDesc, int eflags)
 	else
 		describe_query(&ref, queryDesc);
 	ref.route = note_query_tags(queryDesc);
+	watched = watched && ref.fingerprint != 0;
 	start_counted(queryDesc, eflags, &ref, counted, watched);
 }
 

@@ -21,6 +21,7 @@
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/now.h"
+#include "collect/newcomers.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/plans.h"
@@ -71,6 +72,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_pending_shmem_size,
 	pgv_recent_shmem_size,
 	pgv_across_shmem_size,
+	pgv_newcomers_shmem_size,
 	pgv_overhead_shmem_size,
 	pgv_plantext_shmem_size,
 	pgv_brake_shmem_size,
@@ -144,6 +146,7 @@ startup_memory(void)
 	pgv_pending_shmem_init();
 	pgv_recent_shmem_init();
 	pgv_across_shmem_init();
+	pgv_newcomers_shmem_init();
 	pgv_overhead_shmem_init();
 	pgv_brake_shmem_init();
 	pgv_now_shmem_init();

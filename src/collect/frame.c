@@ -27,6 +27,7 @@
 
 #include "collect/errors.h"
 #include "collect/frame.h"
+#include "collect/newcomers.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
 
@@ -319,6 +320,16 @@ ask_query(PgvExecution *e, QueryDesc *query)
 	e->generic_plan = PGV_PLAN_IS_GENERIC(query->plannedstmt);
 }
 
+/* What failed, or took its time, gets a name, if none was given to it before. */
+static void
+reveal(PgvFrame *frame, PgvOutcome outcome)
+{
+	double		ms = frame->usage.time_ms + (frame->planned ? frame->plan_ms : 0);
+
+	if (outcome != PGV_OUTCOME_DONE || (!frame->published && pgv_newcomers_matters(ms)))
+		pgv_newcomers_reveal(&frame->statement);
+}
+
 void
 pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 {
@@ -326,6 +337,8 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 
 	if (frame->published && !frame->leftover)
 		return;
+	if (unlikely(frame->statement.fingerprint == 0))
+		reveal(frame, outcome);
 	if (frame->counted)
 	{
 		e.statement = &frame->statement;
@@ -343,6 +356,8 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 		if (query != NULL && !frame->published)
 			ask_query(&e, query);
 		pgv_statements_executed(&e);
+		if (unlikely(frame->statement.fingerprint == 0) && !frame->published)
+			pgv_newcomers_count();
 		if (e.statement->route != 0)
 			pgv_routes_executed(&e);
 	}

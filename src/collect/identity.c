@@ -221,30 +221,60 @@ normalise(const PgvStatementRef *ref)
 	return normal.fingerprint;
 }
 
-void
-pgv_identify(PgvStatementRef *ref)
+static inline void
+fill_in(PgvStatementRef *ref, PgvKnownSet *set, int way)
 {
-	uint64		id = id_of(ref);
-	PgvKnownSet *set;
-	int			way;
-
 	ref->route = 0;
-	if (unlikely(!have_known()))
-	{
-		ref->hint = &no_hint;
-		ref->share = &no_share;
-		ref->fingerprint = normalise(ref);
-		return;
-	}
-	set = set_of(id);
-	way = find_known(set, id);
-	if (unlikely(way < 0))
-		way = add_known(set, id, normalise(ref), ref->queryid);
 	ref->fingerprint = set->fingerprints[way];
 	if (ref->queryid == 0)
 		ref->queryid = set->queryids[way];
 	ref->hint = &set->hints[way][ref->toplevel ? 1 : 0];
 	ref->share = &set->shares[way];
+}
+
+bool
+pgv_identity_recall(PgvStatementRef *ref)
+{
+	uint64		id;
+	PgvKnownSet *set;
+	int			way;
+
+	if (unlikely(known == NULL))
+		return false;
+	id = id_of(ref);
+	set = set_of(id);
+	way = find_known(set, id);
+	if (unlikely(way < 0))
+		return false;
+	fill_in(ref, set, way);
+	return true;
+}
+
+void
+pgv_identity_learn(PgvStatementRef *ref)
+{
+	uint64		id;
+	PgvKnownSet *set;
+
+	if (unlikely(!have_known()))
+	{
+		ref->route = 0;
+		ref->hint = &no_hint;
+		ref->share = &no_share;
+		return;
+	}
+	id = id_of(ref);
+	set = set_of(id);
+	fill_in(ref, set, add_known(set, id, ref->fingerprint, ref->queryid));
+}
+
+void
+pgv_identify(PgvStatementRef *ref)
+{
+	if (likely(pgv_identity_recall(ref)))
+		return;
+	ref->fingerprint = normalise(ref);
+	pgv_identity_learn(ref);
 }
 
 void

@@ -19,7 +19,7 @@
 /* Which statement it is, to this backend. */
 typedef struct PgvStatementRef
 {
-	uint64		fingerprint;
+	uint64		fingerprint;	/* 0: left unknown, see collect/newcomers */
 	uint64		queryid;		/* the server's; 0 where it gave none */
 	const char *source;			/* where its text stands, or NULL when gone */
 	int			location;		/* as in PlannedStmt */
@@ -31,6 +31,16 @@ typedef struct PgvStatementRef
 	uint16	   *share;			/* how often its resources are measured */
 	uint64		route;			/* of a client's statement, by its tags; 0: none */
 } PgvStatementRef;
+
+/*
+ * Fill in the fingerprint and the hint, and no route, of a statement whose other
+ * fields are set, if this backend remembers its queryid (or its bytes).  Returns
+ * false otherwise.  Raises nothing.
+ */
+extern bool pgv_identity_recall(PgvStatementRef *ref);
+
+/* Remember the fingerprint that it has, and set the hint. */
+extern void pgv_identity_learn(PgvStatementRef *ref);
 
 /*
  * Fill in the fingerprint (and the hint, and no route) of a statement whose

@@ -445,14 +445,12 @@ record_of(const PgvStatementRef *ref, uint8 *hint)
 	PgvStatementKey key;
 	PgvResourceEntry *record;
 
-	key.dbid = MyDatabaseId;
-	key.userid = ref->userid;
-	key.fingerprint = ref->fingerprint;
-	key.toplevel = ref->toplevel ? 1 : 0;
+	pgv_statement_key(&key, ref);
 	record = pgv_pending_find(&pgv_pending_resources, &key, hint);
 	if (record == NULL)
 		record = pgv_pending_add(&pgv_pending_resources, &key, hint);
-	record->queryid = ref->queryid;
+	if (ref->fingerprint != 0)
+		record->queryid = ref->queryid;
 	return record;
 }
 

@@ -381,7 +381,8 @@ pgv_routes_executed(const PgvExecution *e)
 	if (!e->again)
 	{
 		count_call(delta, e->usage->time_ms);
-		pgv_distinct_add(&c->statements, ref->fingerprint);
+		if (ref->fingerprint != 0)
+			pgv_distinct_add(&c->statements, ref->fingerprint);
 	}
 	c->total_ms += e->usage->time_ms;
 	c->rows += e->rows;

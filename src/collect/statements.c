@@ -365,13 +365,13 @@ PgvPendingPart pgv_pending_statements = {
 
 /* ----- counting ----- */
 
-static void
-make_key(PgvStatementKey *key, const PgvStatementRef *ref)
+bool
+pgv_statements_has(const PgvStatementRef *ref)
 {
-	key->dbid = MyDatabaseId;
-	key->userid = ref->userid;
-	key->fingerprint = ref->fingerprint;
-	key->toplevel = ref->toplevel ? 1 : 0;
+	PgvStatementKey key;
+
+	pgv_statement_key(&key, ref);
+	return pgv_store_has(&pgv_kind_statements, &key);
 }
 
 /*
@@ -386,7 +386,7 @@ lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
 	bool		has_text;
 	uint64		plan_text;
 
-	make_key(&key.statement, ref);
+	pgv_statement_key(&key.statement, ref);
 	key.planid = plan != NULL ? plan->planid : 0;
 	pgv_pending_lock();
 	delta = pgv_pending_find(&pgv_pending_statements, &key, ref->hint);
@@ -394,7 +394,7 @@ lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
 		return delta;
 	/* normalising and storing a text is not for the time of the lock */
 	pgv_pending_unlock();
-	has_text = pgv_identity_reference_text(ref);
+	has_text = ref->fingerprint != 0 && pgv_identity_reference_text(ref);
 	plan_text = plan != NULL ? pgv_plantext_reference(plan, ref->fingerprint) : 0;
 	pgv_pending_lock();
 	delta = pgv_pending_add(&pgv_pending_statements, &key, ref->hint);
@@ -408,7 +408,8 @@ lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
 static inline void
 note_seen(PgvStatementDelta *delta, const PgvStatementRef *ref)
 {
-	delta->counters.queryid = ref->queryid;
+	if (likely(ref->fingerprint != 0))
+		delta->counters.queryid = ref->queryid;
 	delta->counters.last_seen = GetCurrentStatementStartTimestamp();
 }
 
@@ -490,7 +491,7 @@ make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, PgvPlanRef *plan
 		return;
 	pgv_pending_spill(&pgv_pending_statements, delta);
 	delta->fingerprint = ref->fingerprint;
-	delta->counters.has_text = pgv_texts_reference(ref->fingerprint);
+	delta->counters.has_text = ref->fingerprint != 0 && pgv_texts_reference(ref->fingerprint);
 	if (plan != NULL)
 		delta->plan.text = pgv_plantext_reference(plan, ref->fingerprint);
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "miscadmin.h"
 
 #include "collect/buckets.h"
 #include "collect/execution.h"
@@ -139,6 +140,21 @@ extern void pgv_statements_executed(const PgvExecution *execution);
 
 /* Is this the key of a residual entry, "<evicted>"? */
 extern bool pgv_statements_is_residual(const void *key);
+
+/* The key of a statement; of one left unknown, the residual's of its database. */
+static inline void
+pgv_statement_key(PgvStatementKey *key, const PgvStatementRef *ref)
+{
+	bool		unknown = unlikely(ref->fingerprint == 0);
+
+	key->dbid = MyDatabaseId;
+	key->userid = unknown ? InvalidOid : ref->userid;
+	key->fingerprint = ref->fingerprint;
+	key->toplevel = !unknown && ref->toplevel ? 1 : 0;
+}
+
+/* Has it an entry in the store?  Locks one partition, shared. */
+extern bool pgv_statements_has(const PgvStatementRef *ref);
 
 /*
  * Join two sets of moments.  n and m are the numbers of durations behind them,

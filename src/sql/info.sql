@@ -9,6 +9,7 @@ CREATE FUNCTION _info(
 	OUT statements_max bigint,
 	OUT evictions bigint,
 	OUT refused bigint,
+	OUT unidentified bigint,
 	OUT findings bigint,
 	OUT findings_max bigint,
 	OUT findings_evicted bigint,
@@ -50,6 +51,7 @@ SELECT
 	i.statements_max,
 	i.evictions,
 	i.refused,
+	i.unidentified,
 	i.findings,
 	i.findings_max,
 	i.findings_evicted,
@@ -92,6 +94,8 @@ COMMENT ON COLUMN info.evictions IS
 'statements pushed out since the server started; their counters are in the rows <evicted>';
 COMMENT ON COLUMN info.refused IS
 'of the evictions: statements that found the table full and got no row, nearly all because they ran once and were quick';
+COMMENT ON COLUMN info.unidentified IS
+'of those refused: executions whose text was not even looked at, because their session sent a crowd of statements that it had not sent before';
 COMMENT ON COLUMN info.findings IS
 'rows in the table of N+1 findings';
 COMMENT ON COLUMN info.findings_max IS

@@ -339,6 +339,14 @@ bucket_in(PgvTable *table, uint32 partition, uint32 hash)
 						   ((hash >> 8) & (shared->nbuckets - 1))];
 }
 
+/* Full is the usual state: a look without the lock is enough to see it. */
+static inline bool
+is_full(const PgvTable *table)
+{
+	return *(volatile uint32 *) &table->shared->nfree <=
+		*(volatile uint32 *) &table->shared->reserve;
+}
+
 /* Take a free slot; those of the reserve are for first residuals only. */
 static uint32
 take_slot(PgvTable *table, bool for_residual)
@@ -346,9 +354,7 @@ take_slot(PgvTable *table, bool for_residual)
 	PgvSharedTable *shared = table->shared;
 	uint32		slot = PGV_NONE;
 
-	/* full is the usual state: a look without the lock is enough to see it */
-	if (!for_residual &&
-		*(volatile uint32 *) &shared->nfree <= *(volatile uint32 *) &shared->reserve)
+	if (!for_residual && is_full(table))
 		return PGV_NONE;
 	SpinLockAcquire(&shared->mutex);
 	if (for_residual && shared->reserve > 0)
@@ -637,6 +643,15 @@ make_room(PgvTable *table, uint32 partition, PgvGivenUp *given_up)
 	return slot;
 }
 
+/* A slot for a new key of a locked partition, which may be a residual's; or PGV_NONE. */
+static uint32
+slot_for(PgvTable *table, uint32 partition, bool residual, PgvGivenUp *given_up)
+{
+	if (residual && !table->partitions[partition].has_residual)
+		return take_slot(table, true);
+	return make_room(table, partition, given_up);
+}
+
 /*
  * Is there no free slot for a key that would have to push out another?  Then
  * leave its mark, and say whether it was there already.
@@ -648,7 +663,7 @@ passes_door(PgvTable *table, uint32 partition, uint32 hash)
 	uint16		mark = (uint16) (hash >> PGV_MARK_SHIFT) | 1;
 	uint16	   *place;
 
-	if (*(volatile uint32 *) &shared->nfree > *(volatile uint32 *) &shared->reserve)
+	if (!is_full(table))
 		return true;
 	place = &table->recent[partition * (shared->nbuckets / 2) +
 						   ((hash >> 7) & (shared->nbuckets / 2 - 1))];
@@ -700,16 +715,18 @@ merge_locked(PgvTable *table, uint32 partition, const void *key, uint32 hash,
 
 	if (fresh)
 	{
-		if (offered && !passes_door(table, partition, hash) &&
+		bool		residual = kind->is_residual != NULL && kind->is_residual(key);
+
+		if (offered && !residual && !passes_door(table, partition, hash) &&
 			merge_into_residual(table, partition, key, delta, false, given_up))
 			return;
-		slot = make_room(table, partition, given_up);
+		slot = slot_for(table, partition, residual, given_up);
 		if (slot == PGV_NONE)
 		{
 			merge_into_residual(table, partition, key, delta, true, given_up);
 			return;
 		}
-		link_slot(table, partition, slot, key, hash, false);
+		link_slot(table, partition, slot, key, hash, residual);
 		begin_life(table, partition, slot);
 	}
 	given_up->n += kind->merge(entry_at(table, slot), delta, fresh,
@@ -743,6 +760,26 @@ pgv_store_offer(const PgvKind *kind, const void *key, const void *delta)
 {
 	merge(kind, key, delta,
 		  kind->negligible != NULL && kind->negligible(delta));
+}
+
+bool
+pgv_store_is_full(const PgvKind *kind)
+{
+	return is_full(table_of(kind));
+}
+
+bool
+pgv_store_has(const PgvKind *kind, const void *key)
+{
+	PgvTable   *table = table_of(kind);
+	uint32		hash = hash_key(kind, key);
+	uint32		partition = partition_of(table, hash);
+	bool		found;
+
+	LWLockAcquire(&table->locks[partition].lock, LW_SHARED);
+	found = find_slot(table, partition, key, hash) != PGV_NONE;
+	LWLockRelease(&table->locks[partition].lock);
+	return found;
 }
 
 /*
@@ -785,10 +822,7 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 	LWLockAcquire(&table->locks[partition].lock, LW_EXCLUSIVE);
 	if (find_slot(table, partition, key, hash) == PGV_NONE)
 	{
-		if (residual && !table->partitions[partition].has_residual)
-			slot = take_slot(table, true);
-		else
-			slot = make_room(table, partition, &given_up);
+		slot = slot_for(table, partition, residual, &given_up);
 	}
 	if (slot != PGV_NONE)
 	{

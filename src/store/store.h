@@ -118,8 +118,8 @@ extern int	pgv_store_locks(void);
 extern void pgv_store_shmem_init(void);
 
 /*
- * Add a delta to the entry of a key, making one where there is none, evicting
- * where there is no room.  The delta's text references go to the entry or are
+ * Add a delta to the entry of a key (which may be a residual's), making one where
+ * there is none, evicting where there is no room.  The delta's text references go to the entry or are
  * given back.  Takes the partition's lock; the caller may hold locks of
  * pending, and none of texts.  Raises nothing.
  */
@@ -134,6 +134,12 @@ extern void pgv_store_merge(const PgvKind *kind, const void *key,
  */
 extern void pgv_store_offer(const PgvKind *kind, const void *key,
 							const void *delta);
+
+/* Is there no free place, so that what is new takes another's?  No lock. */
+extern bool pgv_store_is_full(const PgvKind *kind);
+
+/* Has a key an entry?  Locks its partition, shared. */
+extern bool pgv_store_has(const PgvKind *kind, const void *key);
 
 /*
  * Put an entry read from a file (with its tail behind it), with the text

@@ -14,6 +14,7 @@
 #include "collect/brake.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/newcomers.h"
 #include "collect/nplusone.h"
 #include "collect/now.h"
 #include "collect/overhead.h"
@@ -105,14 +106,19 @@ static void
 set_kind(PgvRows *rows, const PgvKind *kind, const char *evicted)
 {
 	PgvStoreStats stats;
+	uint64		unidentified = 0;
 
 	pgv_store_stats(kind, &stats);
+	if (kind == &pgv_kind_statements)
+	{
+		unidentified = pgv_newcomers_unidentified();
+		pgv_row_set(rows, "unidentified", Int64GetDatum((int64) unidentified));
+		pgv_row_set(rows, "refused", Int64GetDatum((int64) (stats.refused + unidentified)));
+	}
 	pgv_row_set(rows, kind->name, Int64GetDatum((int64) stats.entries));
 	pgv_row_set(rows, psprintf("%s_max", kind->name), Int64GetDatum((int64) stats.limit));
 	pgv_row_set(rows, evicted != NULL ? evicted : psprintf("%s_evicted", kind->name),
-				Int64GetDatum((int64) stats.evictions));
-	if (kind == &pgv_kind_statements)
-		pgv_row_set(rows, "refused", Int64GetDatum((int64) stats.refused));
+				Int64GetDatum((int64) (stats.evictions + unidentified)));
 }
 
 static void
