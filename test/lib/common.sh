@@ -65,12 +65,15 @@ reap() {
 # own NAME: make build/NAME the place of this run alone, and stop whatever a run
 # that was killed left there.  Inside another runner its place is used.
 own() {
+	local file
 	[ -z "${PGV_OWNED-}" ] || return 0
 	export PGV_BUILD=$ROOT/build/$1 PGV_OWNED=1
 	mkdir -p "$PGV_BUILD" || die "cannot write to $ROOT/build: remove it, or run as its owner"
 	exec 9>"$PGV_BUILD/lock"
 	flock -n 9 || die "another run of '$1' is under way in this checkout"
-	[ ! -s "$PGV_BUILD/suite.pid" ] || kill_suite "$(<"$PGV_BUILD/suite.pid")"
+	for file in "$PGV_BUILD"/suite.pid "$PGV_BUILD"/*/suite.pid; do
+		[ ! -s "$file" ] || kill_suite "$(<"$file")"
+	done
 	reap "$PGV_BUILD"
 	at_exit reap "$PGV_BUILD"
 }

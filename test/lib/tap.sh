@@ -13,7 +13,7 @@ tap_prove() {
 		PGV_BUILD="$dir" TMPDIR="$(short_directory "$dir/s")" TESTDIR="$dir" \
 		TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/log" PGPORT=65432 \
 		PG_REGRESS="$(pgxs_test)/regress/pg_regress" \
-		prove --verbose -I "$(pgxs_test)/perl" -I test/t "$@" 2>&1 | tee "$dir/output"
+		prove --verbose --timer -I "$(pgxs_test)/perl" -I test/t "$@" 2>&1 | tee "$dir/output"
 	return "${PIPESTATUS[0]}"
 }
 
