@@ -105,6 +105,16 @@ sub suffer
 }
 
 my @processes;
+
+# When the test dies they would go on forever, and prove wait for them.
+END
+{
+	my $status = $?;
+
+	kill 'KILL', map { $_->{pid} } grep { !$_->{ended} } @processes;
+	$? = $status;
+}
+
 sub start
 {
 	my ($name, @args) = @_;
@@ -132,6 +142,8 @@ start("reader$_", $_, 60, 'reader', sub { return (
 
 # Whoever is at work is cancelled, and now and then terminated.
 my $hammer = session($node);
+# that a session has ended meanwhile is nothing to warn of
+$hammer->query_safe("SET client_min_messages = 'error'");
 my ($rounds, $cancels, $terminations) = (0, 0, 0);
 while (grep { !$_->{ended} } @processes)
 {
