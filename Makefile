@@ -10,6 +10,7 @@ UNITS = \
 	base/limits \
 	base/settings \
 	base/histogram \
+	base/shape \
 	base/distinct \
 	base/sqltext \
 	base/sqledit \
@@ -38,6 +39,7 @@ UNITS = \
 	collect/resources \
 	collect/plans \
 	collect/routes \
+	collect/transactions \
 	collect/errors \
 	collect/links \
 	collect/comparisons \
@@ -80,6 +82,7 @@ UNITS = \
 	surface/errors \
 	surface/resources \
 	surface/waits \
+	surface/transactions \
 	surface/history \
 	surface/blocking \
 	surface/ci \
@@ -102,12 +105,14 @@ SQL_PARTS = \
 	plans \
 	n_plus_one \
 	routes \
+	transactions \
 	errors \
 	resources \
 	waits \
 	statement_time \
 	history \
 	blocking \
+	transactions_now \
 	ci \
 	rewrite \
 	info \

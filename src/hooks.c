@@ -52,6 +52,7 @@
 #include "collect/routes.h"
 #include "collect/statements.h"
 #include "collect/tagging.h"
+#include "collect/transactions.h"
 #include "collect/variables.h"
 #include "watch/contexts.h"
 #include "hooks.h"
@@ -103,6 +104,7 @@ static emit_log_hook_type prev_emit_log = NULL;
 static int	level = 0;			/* depth: 0 for what the client sends */
 static PgvUtility *utility = NULL;
 static PgvArrival arrival;		/* of the client's present statement */
+static TimestampTz arrived = 0; /* when the last one came */
 static TimestampTz last_end = 0;	/* of its last one */
 static bool more_sent = false;	/* was there more to read at that end? */
 static PgvDone done;
@@ -136,14 +138,17 @@ note_arrival(void)
 	watch_exit();
 	if (unlikely(planned.waiting))
 		count_planned(false);
-	arrival.at = GetCurrentStatementStartTimestamp();
+	arrival.at = arrived = GetCurrentStatementStartTimestamp();
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
 	arrival.queued = more_sent;
 	/* outside a block, an earlier Execute of the transaction had no Sync */
 	arrival.pipelined = !in_block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
 	if (last_end != 0 && arrival.at > last_end)
+	{
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
+		pgv_transactions_idle(arrival.at - last_end);
+	}
 	pgv_signs_pause(&arrival);
 }
 
@@ -210,52 +215,6 @@ note_done_measured(void)
 	pgv_measure_next(&done.measure);
 }
 
-/* A transaction was committed, or prepared. */
-static void
-end_well(void)
-{
-	arrival.at = 0;
-	in_block = false;
-	if (unlikely(pgv_errors_any))
-		pgv_errors_settle();
-	done.open = false;
-	watch_errors();
-}
-
-/*
- * A transaction is over.  What was announced and not executed is forgotten,
- * and a commit's time on disk is the server's, not the client's.
- */
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			pgv_now_commit();
-			break;
-		case XACT_EVENT_COMMIT:
-			pgv_now_committed();
-			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
-				last_end = Max(last_end, GetCurrentTransactionStopTimestamp());
-			end_well();
-			break;
-		case XACT_EVENT_PREPARE:
-			pgv_now_committed();
-			end_well();
-			break;
-		case XACT_EVENT_ABORT:
-			pgv_now_aborted();
-			pgv_overhead_drop();
-			arrival.at = 0;
-			in_block = false;
-			break;
-		default:
-			break;
-	}
-}
-
 static inline bool
 is_counted(void)
 {
@@ -269,6 +228,80 @@ is_on(void)
 {
 	return pgv_enabled && !IsParallelWorker() &&
 		!pgv_settings_ignores(application_name);
+}
+
+/* A transaction was committed, or prepared. */
+static void
+end_well(void)
+{
+	arrival.at = 0;
+	in_block = false;
+	if (unlikely(pgv_errors_any))
+		pgv_errors_settle();
+	done.open = false;
+	watch_errors();
+}
+
+/*
+ * When was the end of the transaction asked for?  With the client's last statement,
+ * but in a pipeline with its Sync, and in a procedure now.
+ */
+static TimestampTz
+end_asked_at(void)
+{
+	if (level > 0 || (!pgv_transaction.block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0))
+		return 0;
+	return last_end;
+}
+
+/* A transaction is over; returns when, if the clock was asked. */
+static TimestampTz
+count_transaction(PgvTransactionEnd how)
+{
+	if (likely(is_on()))
+		return pgv_transactions_ended(how);
+	pgv_transactions_forget();
+	return 0;
+}
+
+/*
+ * A transaction is over.  What was announced and not executed is forgotten,
+ * and a commit's time on disk is the server's, not the client's.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	TimestampTz end;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			pgv_now_commit();
+			pgv_transactions_committing(end_asked_at());
+			break;
+		case XACT_EVENT_COMMIT:
+			pgv_now_committed();
+			end = count_transaction(PGV_COMMITTED);
+			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+				last_end = Max(last_end, end != 0 ? end : GetCurrentTransactionStopTimestamp());
+			end_well();
+			break;
+		case XACT_EVENT_PREPARE:
+			pgv_now_committed();
+			count_transaction(PGV_PREPARED);
+			end_well();
+			break;
+		case XACT_EVENT_ABORT:
+			pgv_now_aborted();
+			count_transaction(PGV_ROLLED_BACK);
+			pgv_overhead_drop();
+			arrival.at = 0;
+			in_block = false;
+			break;
+		default:
+			break;
+	}
 }
 
 /* Count an execution that has no frame: utilities, and what never started. */
@@ -342,6 +375,8 @@ at_backend_exit(int code, Datum arg)
 
 	if (planned.waiting)
 		count_planned(false);
+	if (debug_query_string == NULL)
+		pgv_transactions_idle(GetCurrentTimestamp() - last_end);
 	pgv_frames_terminated(sqlstate);
 	pgv_plantext_forget();
 	pgv_nested_flush();
@@ -824,6 +859,8 @@ start_on(QueryDesc *queryDesc, int eflags)
 		describe_query(&ref, queryDesc);
 	ref.route = note_query_tags(queryDesc);
 	watched = watched && ref.fingerprint != 0;
+	if (counted && is_clients())
+		pgv_transactions_statement(&ref);
 	start_counted(queryDesc, eflags, &ref, counted, watched);
 }
 
@@ -917,6 +954,31 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 					 &frame->usage, frame->rows, pgv_measured_at(), complete);
 }
 
+/* Does each row of the result come from locking one? */
+static bool
+locks_rows(const Plan *plan)
+{
+	if (IsA(plan, Limit))
+		plan = plan->lefttree;
+	return IsA(plan, LockRows);
+}
+
+/* What the client's query has done with rows, for its transaction. */
+static inline void
+note_rows(QueryDesc *queryDesc)
+{
+	uint64		rows = queryDesc->estate->es_processed;
+	CmdType		operation = queryDesc->operation;
+
+	if (!is_clients())
+		return;
+	pgv_transactions_rows(operation == CMD_SELECT ? PGV_ROWS_READ : PGV_ROWS_WRITTEN, rows);
+	if (operation == CMD_UPDATE || operation == CMD_DELETE ||
+		(unlikely(queryDesc->plannedstmt->rowMarks != NIL) &&
+		 locks_rows(queryDesc->plannedstmt->planTree)))
+		pgv_transactions_rows(PGV_ROWS_LOCKED, rows);
+}
+
 static void
 run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 {
@@ -956,7 +1018,10 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	{
 		note_end(pgv_measured_at());
 		if (frame->counted)
+		{
 			note_done(&frame->statement, false);
+			note_rows(queryDesc);
+		}
 	}
 }
 
@@ -1238,6 +1303,16 @@ utility_rows(const QueryCompletion *qc)
 	}
 }
 
+/* Does it write the rows that it is said to have processed, or read them? */
+static PgvRowsWere
+utility_does(Node *parsetree)
+{
+	if (IsA(parsetree, FetchStmt))
+		return PGV_ROWS_READ;
+	return IsA(parsetree, CopyStmt) && !((CopyStmt *) parsetree)->is_from ?
+		PGV_ROWS_READ : PGV_ROWS_WRITTEN;
+}
+
 /* What a utility statement means to what the detector has going on. */
 static void
 tell_detector(Node *parsetree)
@@ -1324,6 +1399,7 @@ utility_on(uint64 route, PGV_UTILITY_ARGS)
 	PgvUsage	usage;
 	bool		counted = is_counted();
 	bool		ends = IsA(pstmt->utilityStmt, TransactionStmt);
+	PgvRowsWere does;
 
 	/* pstmt may be gone afterwards: COMMIT frees it */
 	self.outer = utility;
@@ -1336,9 +1412,21 @@ utility_on(uint64 route, PGV_UTILITY_ARGS)
 		describe(&ref, PGV_QUERYID(pstmt->queryId), queryString,
 				 pstmt->stmt_location, pstmt->stmt_len, false);
 	ref.route = route;
+	if (counted && is_clients())
+	{
+		if (ends)
+			pgv_transactions_control((TransactionStmt *) pstmt->utilityStmt, &ref);
+		else
+			pgv_transactions_statement(&ref);
+	}
+	does = utility_does(pstmt->utilityStmt);
 	utility_inside(&self, counted ? &ref : NULL, &usage, PGV_UTILITY_PASS);
 	if (counted)
+	{
 		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE, false);
+		if (is_clients())
+			pgv_transactions_rows(does, utility_rows(qc));
+	}
 	if (level == 0)
 		note_end(pgv_measured_at());
 	if (counted)
@@ -1392,6 +1480,7 @@ pgv_ProcessUtility(PGV_UTILITY_ARGS)
 {
 	if (!is_on())
 	{
+		pgv_transactions_miss();
 		next_utility(PGV_UTILITY_PASS);
 		return;
 	}
@@ -1438,6 +1527,21 @@ is_failure(int sqlstate)
 		category != ERRCODE_TO_CATEGORY(ERRCODE_NO_DATA);
 }
 
+/*
+ * An error in a message that no hook has seen, for it does not parse: it was idle
+ * until it came.
+ */
+static void
+note_unseen_arrival(void)
+{
+	TimestampTz at = GetCurrentStatementStartTimestamp();
+
+	if (level > 0 || at == arrived || debug_query_string == NULL)
+		return;
+	arrived = at;
+	pgv_transactions_idle(at - last_end);
+}
+
 static void
 note_raised(void *arg)
 {
@@ -1445,6 +1549,7 @@ note_raised(void *arg)
 
 	if (pgv_plantext_capturing || !is_failure(sqlstate))
 		return;
+	note_unseen_arrival();
 	pgv_errors_raised(sqlstate, debug_query_string);
 	if (awaits_message || MessageContext == NULL)
 		return;
@@ -1467,6 +1572,9 @@ at_next_message(void *arg)
 
 		if (error != NULL && level == 0 && is_on() && pgv_track != PGV_TRACK_NONE)
 			charge_error(error, false);
+		/* a savepoint's transaction goes on: its statement was done now */
+		if (pgv_transaction.open)
+			last_end = GetCurrentTimestamp();
 		watch_errors();
 	}
 	pgv_errors_forget();

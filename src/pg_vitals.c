@@ -30,6 +30,7 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/transactions.h"
 #include "collect/waits.h"
 #include "hooks.h"
 #include "store/persist.h"
@@ -49,16 +50,18 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_statements,
 	&pgv_kind_findings,
 	&pgv_kind_routes,
+	&pgv_kind_transactions,
 	&pgv_kind_errors,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
 	&pgv_kind_plans,
 };
 
-/* Those that are counted at every statement's end. */
+/* Those that are counted at a statement's, or a transaction's, end. */
 static PgvPendingPart *const pending[] = {
 	&pgv_pending_statements,
 	&pgv_pending_routes,
+	&pgv_pending_transactions,
 	&pgv_pending_resources,
 };
 
@@ -82,6 +85,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_windows_shmem_size,
 	pgv_persist_shmem_size,
 	pgv_now_shmem_size,
+	pgv_transactions_shmem_size,
 	pgv_history_shmem_size,
 };
 
@@ -150,6 +154,7 @@ startup_memory(void)
 	pgv_overhead_shmem_init();
 	pgv_brake_shmem_init();
 	pgv_now_shmem_init();
+	pgv_transactions_shmem_init();
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
 	pgv_contexts_shmem_init();

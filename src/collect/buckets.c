@@ -57,6 +57,16 @@ pgv_buckets_add(PgvBuckets *into, PgvBucketsTail *tail, uint16 bucket, uint64 co
 }
 
 void
+pgv_buckets_merge(PgvBuckets *into, PgvBucketsTail *tail, const PgvBucketsDelta *delta)
+{
+	for (int i = delta->low; delta->used && i <= delta->high; i++)
+	{
+		if (delta->count[i] != 0)
+			pgv_buckets_add(into, tail, (uint16) i, delta->count[i]);
+	}
+}
+
+void
 pgv_buckets_absorb(PgvBuckets *into, PgvBucketsTail *tail,
 				   const PgvBuckets *from, const PgvBucketsTail *from_tail)
 {

@@ -35,6 +35,38 @@ typedef struct PgvBucketsTail
 	uint64		count[PGV_HISTOGRAM_BUCKETS];
 } PgvBucketsTail;
 
+/*
+ * A histogram on its way to the store, with all buckets.  All zero: empty.
+ */
+typedef struct PgvBucketsDelta
+{
+	bool		used;
+	uint16		low;			/* range in use, if used */
+	uint16		high;
+	uint16		count[PGV_HISTOGRAM_BUCKETS];
+} PgvBucketsDelta;
+
+/* Has the bucket room for one more?  If not, the delta has to go first. */
+static inline bool
+pgv_buckets_delta_room(const PgvBucketsDelta *delta, int bucket)
+{
+	return delta->count[bucket] < PG_UINT16_MAX;
+}
+
+/* Count a duration in a bucket that has room. */
+static inline void
+pgv_buckets_delta_add(PgvBucketsDelta *delta, int bucket)
+{
+	delta->low = delta->used ? Min(delta->low, bucket) : bucket;
+	delta->high = delta->used ? Max(delta->high, bucket) : bucket;
+	delta->used = true;
+	delta->count[bucket]++;
+}
+
+/* Add it to an entry's. */
+extern void pgv_buckets_merge(PgvBuckets *into, PgvBucketsTail *tail,
+							  const PgvBucketsDelta *delta);
+
 /* Count so many durations in a bucket. */
 extern void pgv_buckets_add(PgvBuckets *into, PgvBucketsTail *tail,
 							uint16 bucket, uint64 count);

@@ -91,16 +91,11 @@ routes_merge(void *data, const void *delta_data, bool fresh, uint64 *surplus)
 {
 	PgvRouteEntry *entry = data;
 	const PgvRouteDelta *delta = delta_data;
-	PgvBucketsTail *tail = tail_of(entry);
 
 	if (fresh)
 		memcpy(entry->application, delta->application, sizeof(entry->application));
 	pgv_routes_add(&entry->counters, &delta->counters);
-	for (int i = delta->low; delta->counters.calls > 0 && i <= delta->high; i++)
-	{
-		if (delta->bucket[i] != 0)
-			pgv_buckets_add(&entry->buckets, tail, (uint16) i, delta->bucket[i]);
-	}
+	pgv_buckets_merge(&entry->buckets, tail_of(entry), &delta->buckets);
 	if (!delta->counters.has_text)
 		return 0;
 	if (entry->counters.has_text)
@@ -234,8 +229,8 @@ routes_valid(const void *key_data, const void *data)
 }
 
 /* Its name, or nothing, a newline, and its tags: a view shows them as jsonb. */
-static bool
-routes_fits(const void *entry, uint64 id, const char *text, int len, int encoding)
+bool
+pgv_routes_fits(const void *entry, uint64 id, const char *text, int len, int encoding)
 {
 	const char *newline = memchr(text, '\n', len);
 
@@ -263,7 +258,7 @@ const PgvKind pgv_kind_routes = {
 	.clear = routes_clear,
 	.uses_tail = routes_uses_tail,
 	.valid = routes_valid,
-	.fits = routes_fits,
+	.fits = pgv_routes_fits,
 };
 
 PgvPendingPart pgv_pending_routes = {
@@ -274,9 +269,9 @@ PgvPendingPart pgv_pending_routes = {
 
 /* ----- counting ----- */
 
-/* The name of the application, and a hash of it that is made anew if need be. */
-static const char *
-application(uint64 *hash)
+/* The hash is made anew if need be. */
+const char *
+pgv_routes_application(uint64 *hash)
 {
 	static char last[NAMEDATALEN];
 	static uint64 last_hash = 0;
@@ -318,7 +313,7 @@ lock_record(uint64 route, Oid userid)
 	key.dbid = MyDatabaseId;
 	key.userid = userid;
 	key.route = route;
-	name = application(&key.application);
+	name = pgv_routes_application(&key.application);
 	pgv_pending_lock();
 	delta = pgv_pending_find(&pgv_pending_routes, &key, &hint);
 	if (likely(delta != NULL))
@@ -342,7 +337,7 @@ room_in_bucket(PgvRouteDelta *delta, int bucket)
 	uint64		route = delta->route;
 	char		name[NAMEDATALEN];
 
-	if (likely(delta->bucket[bucket] < PG_UINT16_MAX))
+	if (likely(pgv_buckets_delta_room(&delta->buckets, bucket)))
 		return;
 	memcpy(name, delta->application, NAMEDATALEN);
 	pgv_pending_spill(&pgv_pending_routes, delta);
@@ -356,19 +351,10 @@ count_call(PgvRouteDelta *delta, double ms)
 	int			bucket = pgv_histogram_bucket(ms * 1000.0);
 
 	room_in_bucket(delta, bucket);
-	if (c->calls++ == 0)
-	{
-		c->min_ms = c->max_ms = ms;
-		delta->low = delta->high = (uint16) bucket;
-	}
-	else
-	{
-		c->min_ms = Min(c->min_ms, ms);
-		c->max_ms = Max(c->max_ms, ms);
-		delta->low = Min(delta->low, bucket);
-		delta->high = Max(delta->high, bucket);
-	}
-	delta->bucket[bucket]++;
+	c->min_ms = c->calls > 0 ? Min(c->min_ms, ms) : ms;
+	c->max_ms = c->calls > 0 ? Max(c->max_ms, ms) : ms;
+	c->calls++;
+	pgv_buckets_delta_add(&delta->buckets, bucket);
 }
 
 void

@@ -61,9 +61,7 @@ typedef struct PgvRouteDelta
 	PgvRouteCounters counters;
 	uint64		route;			/* whose text it holds a reference to */
 	char		application[NAMEDATALEN];
-	uint16		low;			/* range of buckets in use */
-	uint16		high;
-	uint16		bucket[PGV_HISTOGRAM_BUCKETS];
+	PgvBucketsDelta buckets;
 } PgvRouteDelta;
 
 extern const PgvKind pgv_kind_routes;
@@ -78,6 +76,16 @@ extern void pgv_routes_executed(const PgvExecution *execution);
  * nothing.  The caller holds no lock of pending.
  */
 extern void pgv_routes_found(const PgvStatementRef *ref);
+
+/*
+ * The name of the session's application, good until the next call, and a hash of
+ * it that is never 0.
+ */
+extern const char *pgv_routes_application(uint64 *hash);
+
+/* Can this, from a file, be the text of a route?  As PgvKind.fits. */
+extern bool pgv_routes_fits(const void *entry, uint64 id, const char *text, int len,
+							int encoding);
 
 /* Is this the key of a residual entry, "<other>"? */
 extern bool pgv_routes_is_residual(const void *key);

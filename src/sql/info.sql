@@ -16,6 +16,9 @@ CREATE FUNCTION _info(
 	OUT routes bigint,
 	OUT routes_max bigint,
 	OUT routes_evicted bigint,
+	OUT transactions bigint,
+	OUT transactions_max bigint,
+	OUT transactions_evicted bigint,
 	OUT errors bigint,
 	OUT errors_max bigint,
 	OUT errors_evicted bigint,
@@ -58,6 +61,9 @@ SELECT
 	i.routes,
 	i.routes_max,
 	i.routes_evicted,
+	i.transactions,
+	i.transactions_max,
+	i.transactions_evicted,
 	i.errors,
 	i.errors_max,
 	i.errors_evicted,
@@ -108,6 +114,12 @@ COMMENT ON COLUMN info.routes_max IS
 'rows that the table of routes can hold';
 COMMENT ON COLUMN info.routes_evicted IS
 'routes pushed out since the server started; their counters are in the rows <other>';
+COMMENT ON COLUMN info.transactions IS
+'rows in the table of transactions, those of what was pushed out included';
+COMMENT ON COLUMN info.transactions_max IS
+'rows that the table of transactions can hold';
+COMMENT ON COLUMN info.transactions_evicted IS
+'rows of transactions pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.errors IS
 'rows in the table of errors, those of what was pushed out included';
 COMMENT ON COLUMN info.errors_max IS

@@ -89,28 +89,14 @@ set_lock(PgvRows *rows, PGPROC *proc, int pid)
 }
 
 static void
-set_statement(PgvRows *rows, const PgvSample *s)
+set_details(PgvRows *rows, const PgvSample *s)
 {
-	const PgvNow *now = &s->slot.now;
-	uint64		fingerprint = pgv_look_fingerprint(s);
-
 	pgv_row_set_text(rows, "application_name", s->status.application);
 	if (s->status.xact_start != 0)
 		pgv_row_set(rows, "transaction_start", TimestampTzGetDatum(s->status.xact_start));
-	if (fingerprint == 0)
-		return;
-	pgv_row_set_text(rows, "phase", pgv_phase_name(s->phase));
-	pgv_row_set(rows, "fingerprint", Int64GetDatum((int64) fingerprint));
-	pgv_row_set_text(rows, "query", pgv_texts_copy(fingerprint));
-	if (!s->has_statement)
-	{
-		pgv_row_set(rows, "statement_start", TimestampTzGetDatum(s->status.activity_start));
-		return;
-	}
-	pgv_set_route(rows, now->route);
-	if (now->queryid != 0)
-		pgv_row_set(rows, "queryid", Int64GetDatum((int64) now->queryid));
-	pgv_row_set(rows, "statement_start", TimestampTzGetDatum(now->since));
+	if (pgv_look_fingerprint(s) != 0)
+		pgv_row_set_text(rows, "phase", pgv_phase_name(s->phase));
+	pgv_set_statement(rows, s);
 }
 
 static void
@@ -126,7 +112,7 @@ emit_process(PgvRows *rows, PgvInvolved *p)
 	if (userid != InvalidOid)
 		pgv_row_set(rows, "userid", ObjectIdGetDatum(userid));
 	if (pgv_may_see(userid))
-		set_statement(rows, s);
+		set_details(rows, s);
 	else
 		pgv_row_set_text(rows, "query", "<insufficient privilege>");
 	if (p->blockers != NULL)

@@ -27,6 +27,7 @@
 #include "collect/plans.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/transactions.h"
 #include "collect/waits.h"
 #include "store/store.h"
 #include "store/texts.h"
@@ -339,7 +340,7 @@ finding_matches(const void *key, const void *entry, void *arg)
 	return owner_wanted(arg, key, ((const PgvFinding *) entry)->queryid);
 }
 
-/* Routes are of many statements: they go with a database, a role or all. */
+/* Routes are of many statements: they go with a database, a role or all.  So are transactions. */
 static bool
 route_matches(const void *key, const void *entry, void *arg)
 {
@@ -397,6 +398,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_differences_reset_end();
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
+	gone += pgv_store_remove(&pgv_kind_transactions, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
 	/* they go with their statements, and count as one with them */
 	pgv_store_remove(&pgv_kind_resources, resources_match, &want);

@@ -55,6 +55,28 @@ pgv_set_route(PgvRows *rows, uint64 route)
 	set_name(rows, "route", text);
 }
 
+/* The caller may see it. */
+void
+pgv_set_statement(PgvRows *rows, const PgvSample *s)
+{
+	const PgvNow *now = &s->slot.now;
+	uint64		fingerprint = pgv_look_fingerprint(s);
+
+	if (fingerprint == 0)
+		return;
+	pgv_row_set(rows, "fingerprint", Int64GetDatum((int64) fingerprint));
+	pgv_row_set_text(rows, "query", pgv_texts_copy(fingerprint));
+	if (!s->has_statement)
+	{
+		pgv_row_set(rows, "statement_start", TimestampTzGetDatum(s->status.activity_start));
+		return;
+	}
+	pgv_set_route(rows, now->route);
+	if (now->queryid != 0)
+		pgv_row_set(rows, "queryid", Int64GetDatum((int64) now->queryid));
+	pgv_row_set(rows, "statement_start", TimestampTzGetDatum(now->since));
+}
+
 static void
 set_figures(PgvRows *rows, const PgvWaitEntry *entry)
 {

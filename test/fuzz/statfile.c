@@ -99,8 +99,7 @@ put_route(void)
 	c->calls = 1;
 	c->total_ms = c->max_ms = 3;
 	c->first_seen = c->last_seen = GetCurrentTimestamp();
-	delta->high = 1;
-	delta->bucket[0] = 1;
+	pgv_buckets_delta_add(&delta->buckets, 0);
 	pgv_distinct_add(&c->statements, 7);
 	c->has_text = has_text(501, "/x\n{\"route\": \"/x\"}", PG_UTF8);
 	pgv_store_merge(&pgv_kind_routes, &key, delta);

@@ -22,6 +22,7 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/transactions.h"
 #include "collect/waits.h"
 #include "store/texts.h"
 
@@ -113,14 +114,38 @@ put_route(uint64 id, int calls)
 	c->calls = calls;
 	c->total_ms = c->max_ms = calls;
 	c->first_seen = c->last_seen = GetCurrentTimestamp();
-	delta->high = (uint16) calls;
 	for (int i = 0; i < calls; i++)
 	{
-		delta->bucket[i] = 1;
+		pgv_buckets_delta_add(&delta->buckets, i);
 		pgv_distinct_add(&c->statements, i);
 	}
 	c->has_text = has_text(id, route, PG_UTF8);
 	pgv_store_merge(&pgv_kind_routes, &key, delta);
+	free(delta);
+}
+
+static void
+put_transaction(uint64 shape, uint64 route_id, int calls)
+{
+	PgvTransactionKey key = {5, shape == 0 ? 0 : 10, shape == 0 ? 0 : 99, route_id, shape};
+	PgvTransactionDelta *delta = calloc(1, sizeof(PgvTransactionDelta));
+	PgvTransactionCounters *c = &delta->counters;
+
+	delta->route = route_id;
+	if (shape != 0)
+		strcpy(delta->application, "shop");
+	delta->steps.length = shape != 0 ? 3 : 0;
+	delta->steps.first[0] = shape;
+	c->committed = calls - 2;
+	c->rolled_back = c->prepared = 1;
+	c->statements = 3 * calls;
+	c->total_ms = c->max_ms = calls;
+	c->idle_ms = 1.5;
+	c->longest = c->first_seen = c->last_seen = GetCurrentTimestamp();
+	for (int i = 0; i < calls; i++)
+		pgv_buckets_delta_add(&delta->buckets, i);
+	c->has_text = route_id != 0 && pgv_texts_reference(route_id);
+	pgv_store_merge(&pgv_kind_transactions, &key, delta);
 	free(delta);
 }
 
@@ -257,6 +282,9 @@ fill_and_sample(Sample *s)
 	put_finding(2, 0);
 	put_route(501, 4);
 	put_route(502, 60);
+	put_transaction(901, 501, 4);
+	put_transaction(902, 0, 60);
+	put_transaction(0, 0, 5);	/* <other> */
 	put_error(1, 130);
 	put_error(0, 67);
 	put_plan(1, 71, 3);

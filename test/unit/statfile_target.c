@@ -25,6 +25,7 @@
 #include "collect/resources.h"
 #include "collect/routes.h"
 #include "collect/statements.h"
+#include "collect/transactions.h"
 #include "collect/waits.h"
 #include "store/texts.h"
 
@@ -41,6 +42,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_statements,
 	&pgv_kind_findings,
 	&pgv_kind_routes,
+	&pgv_kind_transactions,
 	&pgv_kind_errors,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
@@ -157,6 +159,24 @@ look_at_route(const PgvRouteKey *key, const PgvRouteEntry *entry)
 }
 
 static void
+look_at_transaction(const PgvTransactionKey *key, const PgvTransactionEntry *entry)
+{
+	const PgvTransactionCounters *c = &entry->counters;
+	uint64		buckets[PGV_HISTOGRAM_BUCKETS] = {0};
+
+	pgv_transactions_add_buckets(buckets, entry);
+	look_at_buckets(buckets, pgv_transactions_calls(c));
+	look_at_times(c->first_seen, c->last_seen);
+	look_at_times(c->longest, c->longest);
+	MUST(isfinite(c->total_ms - c->idle_ms - c->commit_ms));
+	MUST(isfinite(c->min_ms) && isfinite(c->max_ms));
+	MUST(entry->steps.length <= PG_UINT32_MAX);
+	MUST(strlen(entry->application) < NAMEDATALEN);
+	if (c->has_text)
+		look_at_text(key->route, false);
+}
+
+static void
 look_at_error(const PgvErrorKey *key, const PgvErrorEntry *entry)
 {
 	MUST(isfinite(entry->lost_ms));
@@ -236,6 +256,8 @@ look_at(const void *key, const void *entry, void *arg)
 	}
 	else if (kind == &pgv_kind_findings)
 		look_at_finding(key, entry);
+	else if (kind == &pgv_kind_transactions)
+		look_at_transaction(key, entry);
 	else if (kind == &pgv_kind_errors)
 		look_at_error(key, entry);
 	else if (kind == &pgv_kind_plans)

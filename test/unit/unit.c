@@ -26,6 +26,7 @@ typedef struct CaseFile
 static const CaseFile case_files[] = {
 	{"histogram", pgv_unit_histogram},
 	{"distinct", pgv_unit_distinct},
+	{"shape", pgv_unit_shape},
 	{"scanner", pgv_unit_scanner},
 	{"literals", pgv_unit_literals},
 	{"clauses", pgv_unit_clauses},

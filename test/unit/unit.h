@@ -89,6 +89,7 @@ extern void pgv_unit_check_same(const char *file, int line, const SameCase *same
 /* --- case files --- */
 extern void pgv_unit_histogram(void);
 extern void pgv_unit_distinct(void);
+extern void pgv_unit_shape(void);
 extern void pgv_unit_scanner(void);
 extern void pgv_unit_literals(void);
 extern void pgv_unit_clauses(void);
