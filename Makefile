@@ -41,6 +41,7 @@ UNITS = \
 	collect/routes \
 	collect/transactions \
 	collect/errors \
+	collect/deadlocks \
 	collect/links \
 	collect/comparisons \
 	collect/batch \
@@ -66,6 +67,7 @@ UNITS = \
 	collect/frame \
 	collect/overhead \
 	watch/look \
+	watch/circle \
 	watch/history \
 	watch/sampler \
 	watch/memory \
@@ -85,6 +87,7 @@ UNITS = \
 	surface/transactions \
 	surface/history \
 	surface/blocking \
+	surface/deadlocks \
 	surface/ci \
 	surface/info \
 	surface/health \
@@ -113,6 +116,7 @@ SQL_PARTS = \
 	history \
 	blocking \
 	transactions_now \
+	deadlocks \
 	ci \
 	rewrite \
 	info \

@@ -54,6 +54,7 @@
 #include "collect/tagging.h"
 #include "collect/transactions.h"
 #include "collect/variables.h"
+#include "watch/circle.h"
 #include "watch/contexts.h"
 #include "hooks.h"
 
@@ -106,6 +107,7 @@ static PgvUtility *utility = NULL;
 static PgvArrival arrival;		/* of the client's present statement */
 static TimestampTz arrived = 0; /* when the last one came */
 static TimestampTz last_end = 0;	/* of its last one */
+static TimestampTz portal_end = 0;	/* likewise, but of none in a commit */
 static bool more_sent = false;	/* was there more to read at that end? */
 static PgvDone done;
 static bool in_block = false;	/* between the client's BEGIN and its end */
@@ -159,6 +161,16 @@ is_timed(void)
 	return unlikely(pgv_overhead_timing) && level == 0;
 }
 
+/* What the commit runs has no portal: the client's statement was done before. */
+static inline void
+note_last_end(TimestampTz now)
+{
+	last_end = now;
+	if (likely(ActivePortal != NULL))
+		portal_end = now;
+	pgv_now_ended(now);
+}
+
 /* Its statement is done. */
 static inline void
 note_end(TimestampTz now)
@@ -166,8 +178,7 @@ note_end(TimestampTz now)
 	if (level > 0)
 		return;
 	arrival.at = 0;
-	last_end = now;
-	pgv_now_ended(now);
+	note_last_end(now);
 	more_sent = PGV_MORE_SENT();
 	if (unlikely(pgv_errors_any))
 		pgv_errors_settle();
@@ -243,15 +254,20 @@ end_well(void)
 }
 
 /*
- * When was the end of the transaction asked for?  With the client's last statement,
- * but in a pipeline with its Sync, and in a procedure now.
+ * The end of the transaction was asked for with the client's last statement, but in
+ * a pipeline with its Sync, for which it has waited, and in a procedure now.
  */
-static TimestampTz
-end_asked_at(void)
+static void
+note_commit(void)
 {
-	if (level > 0 || (!pgv_transaction.block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0))
-		return 0;
-	return last_end;
+	if (likely(!pgv_transaction.open))
+		return;
+	if (level > 0)
+		pgv_transactions_committing(0, 0);
+	else if (!pgv_transaction.block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0)
+		pgv_transactions_committing(0, portal_end);
+	else
+		pgv_transactions_committing(portal_end, 0);
 }
 
 /* A transaction is over; returns when, if the clock was asked. */
@@ -278,7 +294,7 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			pgv_now_commit();
-			pgv_transactions_committing(end_asked_at());
+			note_commit();
 			break;
 		case XACT_EVENT_COMMIT:
 			pgv_now_committed();
@@ -1198,10 +1214,7 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	pgv_measure_end(&measure, &frame->usage);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
-	{
-		last_end = pgv_measured_at();
-		pgv_now_ended(last_end);
-	}
+		note_last_end(pgv_measured_at());
 	if (frame->counted)
 		note_done_measured();
 }
@@ -1550,6 +1563,8 @@ note_raised(void *arg)
 	if (pgv_plantext_capturing || !is_failure(sqlstate))
 		return;
 	note_unseen_arrival();
+	if (unlikely(sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED) && is_on())
+		pgv_circle_raised();
 	pgv_errors_raised(sqlstate, debug_query_string);
 	if (awaits_message || MessageContext == NULL)
 		return;

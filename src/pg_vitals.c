@@ -18,6 +18,7 @@
 #include "collect/across.h"
 #include "collect/across_judge.h"
 #include "collect/brake.h"
+#include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/now.h"
@@ -52,6 +53,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_routes,
 	&pgv_kind_transactions,
 	&pgv_kind_errors,
+	&pgv_kind_deadlocks,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
 	&pgv_kind_plans,

@@ -450,10 +450,15 @@ counts(const PgvTransaction *x)
 }
 
 void
-pgv_transactions_committing(TimestampTz asked_at)
+pgv_transactions_committing(TimestampTz asked_at, TimestampTz idle_since)
 {
-	if (pgv_transaction.open && unlikely(counts(&pgv_transaction)))
-		pgv_transaction.commit_start = asked_at != 0 ? asked_at : GetCurrentTimestamp();
+	PgvTransaction *x = &pgv_transaction;
+
+	if (likely(!x->open || !counts(x)))
+		return;
+	x->commit_start = asked_at != 0 ? asked_at : GetCurrentTimestamp();
+	if (idle_since != 0)
+		pgv_transactions_idle(x->commit_start - idle_since);
 }
 
 static inline void

@@ -178,9 +178,9 @@ extern void pgv_transactions_control(const TransactionStmt *stmt,
 
 /*
  * The commit begins.  asked_at: when the COMMIT, or the last statement before it,
- * was done; 0: not known, so it is now.
+ * was done; 0: it is now.  idle_since: it has been idle from then to now; 0: not.
  */
-extern void pgv_transactions_committing(TimestampTz asked_at);
+extern void pgv_transactions_committing(TimestampTz asked_at, TimestampTz idle_since);
 
 typedef enum PgvTransactionEnd
 {

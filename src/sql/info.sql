@@ -22,6 +22,9 @@ CREATE FUNCTION _info(
 	OUT errors bigint,
 	OUT errors_max bigint,
 	OUT errors_evicted bigint,
+	OUT deadlocks bigint,
+	OUT deadlocks_max bigint,
+	OUT deadlocks_evicted bigint,
 	OUT waits bigint,
 	OUT waits_max bigint,
 	OUT waits_evicted bigint,
@@ -67,6 +70,9 @@ SELECT
 	i.errors,
 	i.errors_max,
 	i.errors_evicted,
+	i.deadlocks,
+	i.deadlocks_max,
+	i.deadlocks_evicted,
 	i.waits,
 	i.waits_max,
 	i.waits_evicted,
@@ -126,6 +132,12 @@ COMMENT ON COLUMN info.errors_max IS
 'rows that the table of errors can hold';
 COMMENT ON COLUMN info.errors_evicted IS
 'rows of errors pushed out since the server started; their counters are in the rows <other>';
+COMMENT ON COLUMN info.deadlocks IS
+'rows in the table of deadlocks, one for each circle of statements, those of what was pushed out included';
+COMMENT ON COLUMN info.deadlocks_max IS
+'rows that the table of deadlocks can hold';
+COMMENT ON COLUMN info.deadlocks_evicted IS
+'rows of deadlocks pushed out since the server started; their number is in the rows <other>';
 COMMENT ON COLUMN info.waits IS
 'rows in the table of waits, those of what was pushed out included';
 COMMENT ON COLUMN info.waits_max IS

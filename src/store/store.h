@@ -18,7 +18,7 @@
 #include "storage/lwlock.h"
 
 #define PGV_MAX_KEY_SIZE 64
-#define PGV_MAX_ENTRY_TEXTS 5
+#define PGV_MAX_ENTRY_TEXTS 8
 
 /*
  * A kind of entries.  The callbacks run while the entry's partition is

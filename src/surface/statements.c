@@ -19,6 +19,7 @@
 
 #include "base/histogram.h"
 #include "collect/brake.h"
+#include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/overhead.h"
@@ -353,6 +354,21 @@ error_matches(const void *key, const void *entry, void *arg)
 	return owner_wanted(arg, key, ((const PgvErrorEntry *) entry)->queryid);
 }
 
+/* Deadlocks are of several roles and statements: they go with each of them. */
+static bool
+deadlock_matches(const void *key, const void *data, void *arg)
+{
+	const PgvDeadlockEntry *entry = data;
+	Oid			dbid = ((const PgvDeadlockKey *) key)->dbid;
+
+	for (uint32 i = 0; i < entry->n; i++)
+	{
+		if (is_wanted(arg, dbid, entry->party[i].userid, entry->party[i].queryid))
+			return true;
+	}
+	return entry->n == 0 && is_wanted(arg, dbid, InvalidOid, 0);
+}
+
 static bool
 resources_match(const void *key, const void *entry, void *arg)
 {
@@ -400,6 +416,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_transactions, route_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_errors, error_matches, &want);
+	gone += pgv_store_remove(&pgv_kind_deadlocks, deadlock_matches, &want);
 	/* they go with their statements, and count as one with them */
 	pgv_store_remove(&pgv_kind_resources, resources_match, &want);
 	gone += pgv_store_remove(&pgv_kind_plans, plan_matches, &want);

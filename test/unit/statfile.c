@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
+#include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/plans.h"
@@ -162,6 +163,21 @@ put_error(uint64 fingerprint, int sqlstate)
 }
 
 static void
+put_deadlock(uint64 one, uint64 other)
+{
+	PgvDeadlockEntry d = {.parties = 2,.n = 2};
+
+	for (int i = 0; i < 2; i++)
+	{
+		d.party[i].fingerprint = i == 0 ? one : other;
+		d.party[i].userid = 10;
+		d.party[i].lock_mode = 5;
+		strcpy(d.party[i].application, "shop");
+	}
+	pgv_deadlocks_add(5, &d);
+}
+
+static void
 put_resources(uint64 fingerprint)
 {
 	PgvStatementKey key = {5, 10, fingerprint, 1};
@@ -287,6 +303,8 @@ fill_and_sample(Sample *s)
 	put_transaction(0, 0, 5);	/* <other> */
 	put_error(1, 130);
 	put_error(0, 67);
+	put_deadlock(1, 2);
+	put_deadlock(2, 2);
 	put_plan(1, 71, 3);
 	put_plan(2, 72, 30);
 	put_plan(0, 0, 40);

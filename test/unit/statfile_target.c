@@ -18,6 +18,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 
+#include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
 #include "collect/plans.h"
@@ -44,6 +45,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_routes,
 	&pgv_kind_transactions,
 	&pgv_kind_errors,
+	&pgv_kind_deadlocks,
 	&pgv_kind_resources,
 	&pgv_kind_waits,
 	&pgv_kind_plans,
@@ -186,6 +188,22 @@ look_at_error(const PgvErrorKey *key, const PgvErrorEntry *entry)
 }
 
 static void
+look_at_deadlock(const PgvDeadlockEntry *entry)
+{
+	MUST(entry->n <= PGV_DEADLOCK_PARTIES && entry->n <= entry->parties);
+	MUST(entry->deadlocks >= 0);
+	look_at_times(entry->first_seen, entry->last_seen);
+	for (uint32 i = 0; i < entry->n; i++)
+	{
+		const PgvDeadlockParty *party = &entry->party[i];
+
+		MUST(strlen(party->application) < NAMEDATALEN && party->victims >= 0);
+		if (party->has_text)
+			look_at_text(party->fingerprint, false);
+	}
+}
+
+static void
 look_at_resources(const PgvResourceEntry *entry)
 {
 	const double *sums = (const double *) &entry->total;
@@ -260,6 +278,8 @@ look_at(const void *key, const void *entry, void *arg)
 		look_at_transaction(key, entry);
 	else if (kind == &pgv_kind_errors)
 		look_at_error(key, entry);
+	else if (kind == &pgv_kind_deadlocks)
+		look_at_deadlock(entry);
 	else if (kind == &pgv_kind_plans)
 		look_at_plan(key, entry);
 	else if (kind == &pgv_kind_resources)
