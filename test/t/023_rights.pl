@@ -62,6 +62,8 @@ foreach my $role ('alice', 'bob', 'grp')
 		(map { "SELECT title AS of_$role FROM book WHERE author_id = " . 7 * $_ . " /*controller='list_$role'*/;" } 1 .. 12)));
 	# an error
 	like(error_as($role, "SELECT 1 / (id - id) AS of_$role FROM author;"), qr/^22012/, "$role: an error");
+	# a transaction
+	ask_as($role, "SET application_name = 'app_$role'; BEGIN; SELECT name AS of_$role FROM author /*controller='block_$role'*/; COMMIT");
 	# a wait
 	ask_as($role, "SET application_name = 'app_$role'; SELECT pg_sleep(2.2) AS of_$role /*controller='wait_$role'*/");
 	# and a finding that is only suspected, which takes a steady pace
@@ -111,6 +113,10 @@ my %views = (
 		text => [qw(kind confidence datname username application_name tags query parent_query link suggestion evidence)],
 	},
 	routes => { text => [qw(datname username application_name tags route)] },
+	transactions => { text => [qw(username datname application_name route fingerprints queries)] },
+	# their rows, and what of them may be seen: 034_transactions.pl and 035_deadlocks.pl
+	transactions_now => { text => [qw(username datname application_name phase route query)], public => 1 },
+	deadlocks => { text => [qw(username datname application_name query lock_type lock_mode lock_relation)], public => 1 },
 	errors => { text => [qw(username datname sqlstate condition query)] },
 	# its rows, and what of them may be seen: 032_blocking.pl
 	blocking => { text => [qw(username datname application_name route query phase lock_type lock_mode lock_relation path blocked_by)], public => 1 },
@@ -202,7 +208,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_plans()' => 'everybody', '_resources()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
+	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_deadlocks()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_plans()' => 'everybody', '_resources()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_transactions()' => 'everybody', '_transactions_now()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',
