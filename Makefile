@@ -28,6 +28,7 @@ UNITS = \
 	collect/identity \
 	collect/now \
 	collect/waits \
+	collect/trail \
 	collect/planid \
 	collect/plantext \
 	collect/tagging \
@@ -64,6 +65,9 @@ UNITS = \
 	collect/walks \
 	collect/routine \
 	collect/nplusone \
+	collect/suspects \
+	collect/nodes \
+	collect/slow \
 	collect/frame \
 	collect/overhead \
 	watch/look \
@@ -86,6 +90,8 @@ UNITS = \
 	surface/waits \
 	surface/transactions \
 	surface/history \
+	surface/slow \
+	surface/misestimates \
 	surface/blocking \
 	surface/deadlocks \
 	surface/ci \
@@ -114,6 +120,7 @@ SQL_PARTS = \
 	waits \
 	statement_time \
 	history \
+	slow \
 	blocking \
 	transactions_now \
 	deadlocks \

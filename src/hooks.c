@@ -44,13 +44,16 @@
 #include "collect/identity.h"
 #include "collect/nested.h"
 #include "collect/newcomers.h"
+#include "collect/nodes.h"
 #include "collect/nplusone.h"
 #include "collect/now.h"
 #include "collect/overhead.h"
 #include "collect/planid.h"
 #include "collect/plantext.h"
 #include "collect/routes.h"
+#include "collect/slow.h"
 #include "collect/statements.h"
+#include "collect/suspects.h"
 #include "collect/tagging.h"
 #include "collect/transactions.h"
 #include "collect/variables.h"
@@ -323,7 +326,7 @@ at_transaction_end(XactEvent event, void *arg)
 /* Count an execution that has no frame: utilities, and what never started. */
 static void
 count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
-				PgvOutcome outcome, bool again)
+				PgvOutcome outcome, bool again, int sqlstate)
 {
 	PgvExecution e;
 
@@ -337,6 +340,8 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
 	pgv_statements_executed(&e);
 	if (ref->route != 0)
 		pgv_routes_executed(&e);
+	if (unlikely(usage->time_ms > pgv_slow_look_ms))
+		pgv_slow_executed(&e, NULL, sqlstate);
 }
 
 /*
@@ -375,7 +380,7 @@ static void
 count_failure(const PgvStatementRef *ref, const PgvUsage *usage, int sqlstate,
 			  PgvOutcome outcome, bool again)
 {
-	count_execution(ref, usage, 0, outcome, again);
+	count_execution(ref, usage, 0, outcome, again, sqlstate);
 	if (sqlstate != 0)
 		pgv_errors_failed(ref, usage->time_ms, sqlstate);
 }
@@ -818,10 +823,25 @@ run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 	ms = frame->usage.time_ms;
 	frame->running = NULL;
 	frame->leftover = true;
+	if (frame->counted && ms > pgv_slow_look_ms)
+		frame->slow = pgv_slow_failed(frame->slow, queryDesc, &frame->statement, ms,
+									  arrival.plan_ms, sqlstate);
 	pgv_frame_publish(frame, queryDesc, outcome_of(sqlstate));
 	if (frame->counted)
 		pgv_errors_failed(&frame->statement, ms, sqlstate);
 	frame->query = NULL;
+}
+
+/*
+ * Have the rows of its nodes counted?  Not of a cursor that can go back: what it
+ * returns twice would count twice.
+ */
+static pg_noinline void
+count_nodes(QueryDesc *queryDesc, int eflags)
+{
+	if (pgv_track_plans &&
+		(eflags & (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD)) == 0)
+		queryDesc->instrument_options |= INSTRUMENT_ROWS;
 }
 
 /* Start, and count a failure to start: a denied permission, say. */
@@ -829,6 +849,8 @@ static void
 start_counted(QueryDesc *queryDesc, int eflags, PgvStatementRef *ref,
 			  bool counted, bool watched)
 {
+	if (counted && pgv_suspects_due(ref->fingerprint))
+		count_nodes(queryDesc, eflags);
 	PG_TRY();
 	{
 		call_start(queryDesc, eflags);
@@ -936,6 +958,44 @@ finishes_later(QueryDesc *queryDesc)
 		queryDesc->plannedstmt->hasModifyingCTE;
 }
 
+/*
+ * Is a query that has run to its end, and taken long, a reason to count rows next
+ * time?  How many rows it returned is known without that.
+ */
+static bool
+is_suspicious(const PgvFrame *frame, QueryDesc *queryDesc)
+{
+	return pgv_slow_is(frame->usage.time_ms) ||
+		pgv_suspects_filters(queryDesc) ||
+		pgv_usage_blocks(&frame->usage, PGV_TEMP_WRITTEN) > 0 ||
+		(queryDesc->operation == CMD_SELECT &&
+		 pgv_off_factor(frame->plan.rows, (double) frame->rows) >= PGV_OFF_FACTOR);
+}
+
+/* It has taken long: look at it while it lasts. */
+static void
+look_at(PgvFrame *frame, QueryDesc *queryDesc, bool complete)
+{
+	double		ms = frame->usage.time_ms;
+	bool		goes_back = (queryDesc->estate->es_top_eflags &
+							 (EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD)) != 0;
+	bool		rows_counted = complete && !goes_back && !frame->published &&
+		frame->plan.planid != 0 && pgv_nodes_counted(queryDesc);
+
+	if (!frame->counted)
+		return;
+	if (frame->plan.planid != 0 && frame->plan.text < PGV_PLANTEXT_DONE)
+		pgv_plantext_ran(&frame->plan, &frame->statement, queryDesc, ms, pgv_slow_is(ms));
+	if (rows_counted && pgv_nodes_judge(queryDesc, &frame->statement, frame->plan.planid) &&
+		pgv_count_rows)
+		pgv_suspects_mark(frame->statement.fingerprint);
+	frame->slow = pgv_slow_gather(frame->slow, queryDesc, &frame->statement, ms, arrival.plan_ms);
+	if (frame->slow != NULL && pgv_slow_is(ms))
+		pgv_slow_describe(frame->slow, queryDesc, rows_counted);
+	if (complete && pgv_count_rows && frame->plan.planid != 0 && is_suspicious(frame, queryDesc))
+		pgv_suspects_mark(frame->statement.fingerprint);
+}
+
 /* The part of a run that may raise: the query, and what the detector says. */
 static void
 run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
@@ -961,8 +1021,8 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 	frame->running = NULL;
 	frame->rows += queryDesc->estate->es_processed;
 	frame->leftover = true;
-	if (unlikely(frame->plan.planid != 0 && frame->plan.text < PGV_PLANTEXT_DONE))
-		pgv_plantext_ran(&frame->plan, &frame->statement, queryDesc, frame->usage.time_ms);
+	if (unlikely(frame->usage.time_ms > pgv_slow_look_ms))
+		look_at(frame, queryDesc, is_complete(queryDesc, count));
 	if (!frame->watch.watched)
 		return;
 	complete = is_complete(queryDesc, count);
@@ -1212,6 +1272,9 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	pgv_now_leave(&now);
 	frame->running = NULL;
 	pgv_measure_end(&measure, &frame->usage);
+	if (unlikely(frame->usage.time_ms > pgv_slow_look_ms) && frame->counted)
+		frame->slow = pgv_slow_gather(frame->slow, queryDesc, &frame->statement,
+									  frame->usage.time_ms, arrival.plan_ms);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
 		note_last_end(pgv_measured_at());
@@ -1436,7 +1499,7 @@ utility_on(uint64 route, PGV_UTILITY_ARGS)
 	utility_inside(&self, counted ? &ref : NULL, &usage, PGV_UTILITY_PASS);
 	if (counted)
 	{
-		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE, false);
+		count_execution(&ref, &usage, utility_rows(qc), PGV_OUTCOME_DONE, false, 0);
 		if (is_clients())
 			pgv_transactions_rows(does, utility_rows(qc));
 	}

@@ -21,6 +21,7 @@
 #include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/nodes.h"
 #include "collect/now.h"
 #include "collect/newcomers.h"
 #include "collect/overhead.h"
@@ -30,8 +31,11 @@
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
+#include "collect/slow.h"
 #include "collect/statements.h"
 #include "collect/transactions.h"
+#include "collect/suspects.h"
+#include "collect/trail.h"
 #include "collect/waits.h"
 #include "hooks.h"
 #include "store/persist.h"
@@ -57,6 +61,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_resources,
 	&pgv_kind_waits,
 	&pgv_kind_plans,
+	&pgv_kind_misestimates,
 };
 
 /* Those that are counted at a statement's, or a transaction's, end. */
@@ -88,6 +93,9 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_persist_shmem_size,
 	pgv_now_shmem_size,
 	pgv_transactions_shmem_size,
+	pgv_trail_shmem_size,
+	pgv_slow_shmem_size,
+	pgv_suspects_shmem_size,
 	pgv_history_shmem_size,
 };
 
@@ -107,6 +115,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_contexts", pgv_contexts_locks());
 	RequestNamedLWLockTranche("pg_vitals_differences", pgv_differences_locks());
 	RequestNamedLWLockTranche("pg_vitals_windows", pgv_windows_locks());
+	RequestNamedLWLockTranche("pg_vitals_slow", pgv_slow_locks());
 }
 
 /*
@@ -157,6 +166,9 @@ startup_memory(void)
 	pgv_brake_shmem_init();
 	pgv_now_shmem_init();
 	pgv_transactions_shmem_init();
+	pgv_trail_shmem_init();
+	pgv_slow_shmem_init();
+	pgv_suspects_shmem_init();
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
 	pgv_contexts_shmem_init();

@@ -264,11 +264,11 @@ static const char *const names[] = {
 	"Relation Name", "Schema", "Alias", "Function Name", "Table Function Name",
 	"CTE Name", "Tuplestore Name", "Join Type", "Command", "Cache Mode",
 	"Conflict Resolution", "Conflict Arbiter Indexes", "Sampling Method",
-	"Params Evaluated", "Storage"
+	"Params Evaluated", "Storage", "Sort Method", "Sort Methods Used", "Sort Space Type"
 };
 
-/* What is not kept: long, or of another identity. */
-static const char *const left_out[] = {"Output", "Query Identifier"};
+/* What is not kept: long, of another identity, or in the figures of nodes. */
+static const char *const left_out[] = {"Output", "Query Identifier", "Workers"};
 
 static bool
 is_one_of(const char *key, const char *const *list, int n)

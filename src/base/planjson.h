@@ -47,7 +47,7 @@ extern const char *pgv_planjson_value(const PgvJson *object, const char *key);
 
 /*
  * Replace every constant by a parameter, as in the normal form of a statement,
- * and leave out what a plan returns.  Of strings, only those are left as they
+ * and leave out what a plan returns, and what each parallel worker did.  Of strings, only those are left as they
  * are that EXPLAIN is known to make of names; whatever else a server or an
  * extension has to say is taken for an expression.
  */

@@ -33,6 +33,14 @@ double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
 int			pgv_sample_interval_ms = 10;
 int			pgv_window_memory_kb = 12288;
+int			pgv_slow_threshold_ms = 1000;
+int			pgv_max_slow_statements = 500;
+bool		pgv_slow_log = false;
+bool		pgv_slow_parameters = false;
+bool		pgv_count_rows = true;
+double		pgv_slow_look_ms = 10.0;
+
+#define PGV_LOOK_MS 10.0		/* what is shorter is not worth a look */
 
 static bool all_defined = false;
 static char *ignore_applications = NULL;
@@ -241,6 +249,45 @@ define_sampling(void)
 }
 
 static void
+assign_slow_threshold(int newval, void *extra)
+{
+	pgv_slow_look_ms = PGV_LOOK_MS;
+	/* an execution of exactly so long is slow, too */
+	if (newval >= 0)
+		pgv_slow_look_ms = Min(pgv_slow_look_ms, newval - 0.001);
+}
+
+static void
+define_slow(void)
+{
+	DefineCustomIntVariable("pg_vitals.slow_threshold",
+							"Sets how long an execution takes that is recorded by itself.",
+							"Zero records all executions, -1 none.",
+							&pgv_slow_threshold_ms, 1000, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, assign_slow_threshold, NULL);
+	DefineCustomIntVariable("pg_vitals.max_slow_statements",
+							"Sets how many slow executions are kept.",
+							"New ones take the place of the oldest. Zero keeps none.",
+							&pgv_max_slow_statements, 500, 0, 1000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_vitals.slow_log",
+							 "Writes a line to the server log for each slow execution.",
+							 "The line has a JSON object, without constants and values of parameters.",
+							 &pgv_slow_log, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_vitals.slow_parameters",
+							 "Keeps the values of parameters of slow executions.",
+							 "They are shown to superusers and to the role that executed the statement.",
+							 &pgv_slow_parameters, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_vitals.count_rows",
+							 "Counts the rows of plan nodes in a share of the executions of suspicious statements.",
+							 NULL,
+							 &pgv_count_rows, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+static void
 define_health(void)
 {
 	DefineCustomIntVariable("pg_vitals.window_memory",
@@ -263,6 +310,7 @@ pgv_settings_define(void)
 	define_sampling();
 	define_plans();
 	define_n_plus_one();
+	define_slow();
 	define_health();
 	MarkGUCPrefixReserved("pg_vitals");
 	all_defined = true;

@@ -41,6 +41,18 @@ extern bool pgv_track_resources;
 extern int	pgv_window_memory_kb;
 extern double pgv_max_overhead;		/* percent; 0: no limit */
 extern int	pgv_sample_interval_ms;
+extern int	pgv_slow_threshold_ms;	/* -1: nothing is slow */
+extern int	pgv_max_slow_statements;
+extern bool pgv_slow_log;
+extern bool pgv_slow_parameters;
+extern bool pgv_count_rows;
+
+/*
+ * An execution that takes longer than this is looked at when it ends: whether it
+ * is slow, whether its plan is captured, and whether its rows are to be counted
+ * next time.  Follows from slow_threshold.
+ */
+extern double pgv_slow_look_ms;
 
 /*
  * Define all settings, reserve the prefix "pg_vitals", and have the server

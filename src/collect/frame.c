@@ -29,6 +29,7 @@
 #include "collect/frame.h"
 #include "collect/newcomers.h"
 #include "collect/routes.h"
+#include "collect/slow.h"
 #include "collect/statements.h"
 
 #define PGV_FRAME_POOL 32
@@ -107,6 +108,7 @@ pgv_frame_open(QueryDesc *query)
 	frame->published = false;
 	frame->leftover = false;
 	frame->planned = false;
+	frame->slow = NULL;
 	frame->plan.planid = 0;
 	frame->rows = 0;
 	pgv_usage_clear(&frame->usage);
@@ -326,7 +328,8 @@ reveal(PgvFrame *frame, PgvOutcome outcome)
 {
 	double		ms = frame->usage.time_ms + (frame->planned ? frame->plan_ms : 0);
 
-	if (outcome != PGV_OUTCOME_DONE || (!frame->published && pgv_newcomers_matters(ms)))
+	if (outcome != PGV_OUTCOME_DONE || frame->slow != NULL ||
+		(!frame->published && pgv_newcomers_matters(ms)))
 		pgv_newcomers_reveal(&frame->statement);
 }
 
@@ -360,6 +363,11 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 			pgv_newcomers_count();
 		if (e.statement->route != 0)
 			pgv_routes_executed(&e);
+		if (unlikely(frame->slow != NULL))
+		{
+			pgv_slow_executed(&e, frame->slow, frame->slow->record.sqlstate);
+			frame->slow = NULL;
+		}
 	}
 	frame->published = true;
 	frame->leftover = frame->planned = false;
@@ -379,6 +387,8 @@ pgv_frames_terminated(int sqlstate)
 		pgv_measure_end(frame->running, &frame->usage);
 		ms = frame->usage.time_ms;
 		frame->leftover = true;
+		if (frame->counted && ms > pgv_slow_look_ms)
+			frame->slow = pgv_slow_failed(frame->slow, frame->query, &frame->statement, ms, -1, sqlstate);
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_FAILED);
 		if (frame->counted && sqlstate != 0)
 			pgv_errors_failed(&frame->statement, ms, sqlstate);

@@ -37,6 +37,7 @@ typedef struct PgvFrame
 	PgvUsage	usage;			/* since it was last published */
 	uint64		rows;			/* likewise */
 	double		plan_ms;
+	struct PgvSlow *slow;		/* in the query's memory; NULL: it has not taken long */
 	PgvWatch	watch;			/* valid if watch.watched */
 	MemoryContextCallback callback;
 } PgvFrame;
@@ -81,7 +82,8 @@ extern void pgv_measure_next(PgvMeasure *measure);
 
 /*
  * Count what the frame has gathered, as one call or as more of it.  "query"
- * gives JIT and worker figures, NULL when it is gone.  Raises nothing.
+ * gives JIT and worker figures, NULL when it is gone.  Raises
+ * nothing.
  */
 extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
 							  PgvOutcome outcome);

@@ -555,8 +555,8 @@ name_keys(PgvNaming *n, uint64 h, const Plan *plan, int count, const AttrNumber 
 /* ----- the id: nodes ----- */
 
 /* Names and not the tags' numbers, which every version has others of. */
-static const char *
-operator_name(const Plan *plan)
+const char *
+pgv_planid_operator(const Plan *plan)
 {
 	switch (nodeTag(plan))
 	{
@@ -844,7 +844,7 @@ name_plan(PgvNaming *n, const Plan *plan)
 
 	if (plan == NULL || stack_is_too_deep())
 		return PGV_NO_PLAN;
-	h = name_string(plan->parallel_aware ? 1 : 0, operator_name(plan));
+	h = name_string(plan->parallel_aware ? 1 : 0, pgv_planid_operator(plan));
 	if (IsA(plan, Append) && ((const Append *) plan)->appendplans != NIL &&
 		are_parents(n, ((const Append *) plan)->apprelids))
 		return name_partitions(n, h, ((const Append *) plan)->appendplans);

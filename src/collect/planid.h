@@ -66,6 +66,9 @@ typedef struct PgvPlanRef
 extern void pgv_planid_identify(PgvPlanRef *ref, uint64 fingerprint,
 								const PlannedStmt *stmt);
 
+/* The name of a plan node's type in C. */
+extern const char *pgv_planid_operator(const Plan *plan);
+
 /* Remember what is known of its text now. */
 extern void pgv_planid_set_text(PgvPlanRef *ref, PgvPlanText text);
 

@@ -11,7 +11,7 @@
  *
  * When.  To explain a plan takes much longer than to execute a short
  * statement, so what runs once only is not explained unless it takes
- * PGV_LONG_MS.  Of what is new, a mark is left in shared memory; a backend to
+ * PGV_LONG_MS, or is slow by pg_vitals.slow_threshold.  Of what is new, a mark is left in shared memory; a backend to
  * which it is new and that finds the mark, or comes to it again itself,
  * captures it before it runs: so a statement that never ends has its plan
  * shown, if it has been tried before.  Marks are overwritten by those of other
@@ -113,9 +113,8 @@ is_room(void)
 
 /* ----- capturing ----- */
 
-/* The plan as it is kept; NULL if it is too long.  May raise anything. */
-static StringInfo
-explain(QueryDesc *query)
+StringInfo
+pgv_plantext_explain(QueryDesc *query, bool actual)
 {
 	ExplainState *es = NewExplainState();
 	PgvJson    *json;
@@ -124,6 +123,7 @@ explain(QueryDesc *query)
 	es->format = EXPLAIN_FORMAT_JSON;
 	es->verbose = true;
 	es->costs = true;
+	es->analyze = actual;
 	ExplainBeginOutput(es);
 	ExplainOpenGroup("Query", NULL, true, es);
 	ExplainPrintPlan(es, query);
@@ -138,24 +138,39 @@ explain(QueryDesc *query)
 	return kept->len <= Min(PGV_MAX_PLAN_TEXT, pgv_texts_max_length()) ? kept : NULL;
 }
 
+typedef struct PgvCapture
+{
+	uint64		id;
+	QueryDesc  *query;
+} PgvCapture;
+
 /* Explain and keep; false if it is never to be had. */
 static bool
-explain_and_keep(uint64 id, QueryDesc *query)
+explain_and_keep(void *arg)
+{
+	const PgvCapture *capture = arg;
+	StringInfo	kept = pgv_plantext_explain(capture->query, false);
+
+	if (kept == NULL)
+		return false;
+	pgv_plantext_forget();
+	if (pgv_texts_intern(capture->id, kept->data, kept->len, GetDatabaseEncoding()))
+		held = capture->id;
+	return true;
+}
+
+/* In memory that is given back at once; on an error, with the caller's. */
+static bool
+do_work(PgvGuarded work, void *arg)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_vitals plan",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	StringInfo	kept = explain(query);
+	bool		done = work(arg);
 
-	if (kept != NULL)
-	{
-		pgv_plantext_forget();
-		if (pgv_texts_intern(id, kept->data, kept->len, GetDatabaseEncoding()))
-			held = id;
-	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
-	return kept != NULL;
+	return done;
 }
 
 /* An error in the capture; one that is not its own is raised on. */
@@ -177,19 +192,27 @@ give_up(MemoryContext context, ResourceOwner owner)
 	FreeErrorData(error);
 }
 
-static PgvPlanText
-capture(uint64 id, QueryDesc *query)
+static bool
+is_possible(void)
+{
+	return IsTransactionState() && !IsInParallelMode() && !pgv_plantext_capturing;
+}
+
+bool
+pgv_plantext_guard(PgvGuarded work, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool kept = false;
+	volatile bool done = false;
 
+	if (!is_possible())
+		return false;
 	BeginInternalSubTransaction(NULL);
 	pgv_plantext_capturing = true;
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		kept = explain_and_keep(id, query);
+		done = do_work(work, arg);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -197,17 +220,19 @@ capture(uint64 id, QueryDesc *query)
 	PG_CATCH();
 	{
 		give_up(context, owner);
-		kept = false;
+		done = false;
 	}
 	PG_END_TRY();
 	pgv_plantext_capturing = false;
-	return kept ? PGV_PLANTEXT_DONE : PGV_PLANTEXT_NEVER;
+	return done;
 }
 
-static bool
-is_possible(void)
+static PgvPlanText
+capture(uint64 id, QueryDesc *query)
 {
-	return IsTransactionState() && !IsInParallelMode() && !pgv_plantext_capturing;
+	PgvCapture	what = {id, query};
+
+	return pgv_plantext_guard(explain_and_keep, &what) ? PGV_PLANTEXT_DONE : PGV_PLANTEXT_NEVER;
 }
 
 static void
@@ -238,9 +263,10 @@ pgv_plantext_started(PgvPlanRef *plan, const PgvStatementRef *ref, QueryDesc *qu
 }
 
 void
-pgv_plantext_ran(PgvPlanRef *plan, const PgvStatementRef *ref, QueryDesc *query, double ms)
+pgv_plantext_ran(PgvPlanRef *plan, const PgvStatementRef *ref, QueryDesc *query, double ms,
+				 bool wanted)
 {
-	if (ms < PGV_LONG_MS)
+	if (ms < PGV_LONG_MS && !wanted)
 		return;
 	try_to_capture(plan, pgv_plantext_id(MyDatabaseId, ref->fingerprint, plan->planid),
 				   query);

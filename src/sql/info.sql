@@ -31,6 +31,11 @@ CREATE FUNCTION _info(
 	OUT plans bigint,
 	OUT plans_max bigint,
 	OUT plans_evicted bigint,
+	OUT slow_statements bigint,
+	OUT slow_statements_max bigint,
+	OUT misestimates bigint,
+	OUT misestimates_max bigint,
+	OUT misestimates_evicted bigint,
 	OUT texts_bytes bigint,
 	OUT texts_dropped bigint,
 	OUT executions bigint,
@@ -79,6 +84,11 @@ SELECT
 	i.plans,
 	i.plans_max,
 	i.plans_evicted,
+	i.slow_statements,
+	i.slow_statements_max,
+	i.misestimates,
+	i.misestimates_max,
+	i.misestimates_evicted,
 	i.texts_bytes,
 	i.texts_dropped,
 	i.executions,
@@ -150,6 +160,16 @@ COMMENT ON COLUMN info.plans_max IS
 'rows that the table of plans can hold';
 COMMENT ON COLUMN info.plans_evicted IS
 'plans pushed out since the server started, or not let in; their counters are in the rows <evicted>';
+COMMENT ON COLUMN info.slow_statements IS
+'slow executions recorded since the server started';
+COMMENT ON COLUMN info.slow_statements_max IS
+'how many of them, the last ones, are kept';
+COMMENT ON COLUMN info.misestimates IS
+'rows in the table of misestimates';
+COMMENT ON COLUMN info.misestimates_max IS
+'rows that the table of misestimates can hold';
+COMMENT ON COLUMN info.misestimates_evicted IS
+'misestimates pushed out, and so lost, since the server started';
 COMMENT ON COLUMN info.texts_bytes IS
 'bytes of statement texts kept';
 COMMENT ON COLUMN info.texts_dropped IS

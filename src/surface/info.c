@@ -24,7 +24,10 @@
 #include "collect/recent.h"
 #include "collect/resources.h"
 #include "collect/routes.h"
+#include "collect/slow.h"
 #include "collect/statements.h"
+#include "collect/suspects.h"
+#include "collect/trail.h"
 #include "collect/waits.h"
 #include "store/persist.h"
 #include "store/store.h"
@@ -48,6 +51,9 @@ static Size (*const other_memory[]) (void) = {
 	pgv_brake_shmem_size,
 	pgv_texts_shmem_size,
 	pgv_now_shmem_size,
+	pgv_trail_shmem_size,
+	pgv_slow_shmem_size,
+	pgv_suspects_shmem_size,
 	pgv_history_shmem_size,
 	pgv_memory_shmem_size,
 	pgv_contexts_shmem_size,
@@ -88,6 +94,13 @@ set_executions(PgvRows *rows)
 	pgv_overhead_stats(&overhead);
 	pgv_row_set(rows, "executions_sampled", Int64GetDatum((int64) overhead.sampled));
 	pgv_row_set(rows, "hook_time", Float8GetDatum(overhead.ms));
+}
+
+static void
+set_slow(PgvRows *rows)
+{
+	pgv_row_set(rows, "slow_statements", Int64GetDatum((int64) pgv_slow_recorded()));
+	pgv_row_set(rows, "slow_statements_max", Int64GetDatum(pgv_slow_room()));
 }
 
 static void
@@ -160,6 +173,7 @@ pgv_surface_info(PG_FUNCTION_ARGS)
 	pgv_pending_collect();
 	set_executions(&rows);
 	set_brake(&rows);
+	set_slow(&rows);
 	set_store(&rows);
 	last = pgv_persist_last();
 	if (last != 0)

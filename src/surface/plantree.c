@@ -24,7 +24,7 @@ static const char *const said[] = {
 	"Scan Direction", "Index Name", "Relation Name", "Schema", "Alias",
 	"Function Name", "Table Function Name", "CTE Name", "Tuplestore Name",
 	"Join Type", "Command", "Startup Cost", "Total Cost", "Plan Rows", "Plan Width",
-	"Plans"
+	"Actual Rows", "Actual Loops", "Plans"
 };
 
 static bool
@@ -131,9 +131,15 @@ write_costs(StringInfo out, const PgvJson *node)
 	const char *total = pgv_planjson_value(node, "Total Cost");
 	const char *rows = pgv_planjson_value(node, "Plan Rows");
 	const char *width = pgv_planjson_value(node, "Plan Width");
+	const char *actual = pgv_planjson_value(node, "Actual Rows");
+	const char *loops = pgv_planjson_value(node, "Actual Loops");
 
 	if (startup != NULL && total != NULL && rows != NULL && width != NULL)
 		appendStringInfo(out, "  (cost=%s..%s rows=%s width=%s)", startup, total, rows, width);
+	if (actual != NULL && loops != NULL && strcmp(loops, "0") == 0)
+		appendStringInfoString(out, " (never executed)");
+	else if (actual != NULL && loops != NULL)
+		appendStringInfo(out, " (actual rows=%s loops=%s)", actual, loops);
 }
 
 /* Values of an array in a line; of nested ones, in as many. */

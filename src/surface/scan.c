@@ -91,7 +91,7 @@ show_entry(const void *key, const void *entry, void *arg)
 	memcpy(&owner, key, sizeof(owner));
 	if (!s->shows_others && !pgv_may_see(owner.userid))
 		return true;
-	if (s->kind->is_residual(key))
+	if (s->kind->is_residual != NULL && s->kind->is_residual(key))
 	{
 		keep_residual(scan, owner.dbid, entry);
 		return true;

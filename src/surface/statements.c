@@ -22,13 +22,16 @@
 #include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/nodes.h"
 #include "collect/overhead.h"
 #include "collect/pending.h"
 #include "collect/resources.h"
 #include "collect/plans.h"
 #include "collect/routes.h"
+#include "collect/slow.h"
 #include "collect/statements.h"
 #include "collect/transactions.h"
+#include "collect/suspects.h"
 #include "collect/waits.h"
 #include "store/store.h"
 #include "store/texts.h"
@@ -393,6 +396,18 @@ activity_matches(const PgvActivity *row, void *arg)
 	return is_wanted(arg, row->dbid, row->userid, row->queryid);
 }
 
+static bool
+misestimate_matches(const void *key, const void *entry, void *arg)
+{
+	return owner_wanted(arg, key, ((const PgvMisestimate *) entry)->queryid);
+}
+
+static bool
+slow_matches(const PgvSlowRecord *record, void *arg)
+{
+	return is_wanted(arg, record->dbid, record->userid, record->queryid);
+}
+
 Datum
 pgv_surface_reset(PG_FUNCTION_ARGS)
 {
@@ -424,6 +439,8 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	/* how many of these there are is chance */
 	sampled = pgv_store_remove(&pgv_kind_waits, wait_matches, &want);
 	pgv_history_remove(activity_matches, &want);
+	sampled += pgv_store_remove(&pgv_kind_misestimates, misestimate_matches, &want);
+	sampled += pgv_slow_remove(slow_matches, &want);
 	if (!PG_ARGISNULL(0) && gone + sampled == 0)
 		unknown_queryid(PG_GETARG_INT64(0));
 	if (is_everything(&want))
@@ -432,6 +449,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 		pgv_overhead_reset();
 		pgv_brake_reset();
 		pgv_history_reset_load();
+		pgv_suspects_reset();
 	}
 	PG_RETURN_INT64((int64) gone);
 }

@@ -145,6 +145,7 @@ read_slot(PgvSample *s)
 		procno = (int) (leader - ProcGlobal->allProcs);
 		pid = leader->pid;
 	}
+	s->slot_procno = procno;
 	s->has_slot = procno >= 0 && procno < pgv_now_slots() &&
 		pgv_now_read(procno, pid, &s->slot);
 }

@@ -34,6 +34,7 @@ typedef struct PgvSample
 	PgvStatus	status;
 	PgvNowSlot	slot;			/* its own, or its leader's, ... */
 	bool		has_slot;		/* ... if there is one */
+	int			slot_procno;	/* of whom it is */
 	bool		parallel;
 	PgvPhase	phase;
 	bool		has_statement;	/* is it at what the slot names? */

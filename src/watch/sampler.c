@@ -37,6 +37,7 @@
 
 #include "base/settings.h"
 #include "collect/now.h"
+#include "collect/trail.h"
 #include "collect/waits.h"
 #include "store/store.h"
 #include "watch/history.h"
@@ -315,6 +316,16 @@ ask_blockers(double ms)
 	}
 }
 
+/* Tell the backend, or its leader, what it was seen at. */
+static void
+leave_trail(const PgvSample *s, double ms)
+{
+	PgvTrailKey statement = {s->slot.ended, s->slot.now.since};
+
+	if (s->has_slot && s->phase == PGV_PHASE_EXECUTING)
+		pgv_trail_note(s->slot_procno, s->slot.pid, &statement, s->event, ms);
+}
+
 static void
 pass(TimestampTz now, double ms, bool noting)
 {
@@ -328,6 +339,7 @@ pass(TimestampTz now, double ms, bool noting)
 		pgv_look_at_text(&sample);
 		add_sample(&sample, now, ms);
 		add_load(&sample, ms);
+		leave_trail(&sample, ms);
 		if (noting)
 			note(&sample, now);
 	}

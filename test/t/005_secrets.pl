@@ -12,6 +12,9 @@ use Vitals;
 
 my $node = vitals_node('main', conf => [
 	'pg_vitals.track = all',
+	'pg_vitals.slow_threshold = 0',
+	'pg_vitals.slow_log = on',
+	'pg_vitals.max_slow_statements = 5000',
 	'max_prepared_transactions = 5',
 	'log_min_error_statement = panic',
 	'compute_query_id = on' ]);
@@ -227,6 +230,7 @@ my $read = $node->safe_psql('postgres', q{
 	ORDER BY 1});
 like($read, qr/statements.*/, 'there are views');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM vitals.plans WHERE plan IS NOT NULL'), '>', 8, 'and plans');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM vitals.slow_statements WHERE rows_counted'), '>', 0, 'and slow statements');
 my $shown = $node->safe_psql('postgres', $read);
 $node->stop;
 my $kept = slurp_binary($node->data_dir . '/pg_stat/pg_vitals.stat');
@@ -242,7 +246,7 @@ foreach my $text ('ALTER ROLE u1 PASSWORD $1', 'COPY t FROM PROGRAM $1',
 }
 
 foreach my $place ([ 'views', $shown ], [ 'the statistics file', $kept ],
-	[ 'messages', $messages ], [ 'the log', join '', grep { /repeated|N\+1/ } split /^/, slurp_file($node->logfile) ])
+	[ 'messages', $messages ], [ 'the log', join '', grep { /repeated|N\+1|slow statement/ } split /^/, slurp_file($node->logfile) ])
 {
 	my ($name, $bytes) = @$place;
 	my @found = grep { $bytes =~ /$_/i } sort keys %where;

@@ -106,6 +106,11 @@ my %views = (
 	statement_time => { text => [qw(username datname query)], public => 1 },
 	# it reads what plans reads: see sql/plan_changes.sql
 	plan_changes => { text => [qw(username datname query old_plan new_plan verdict)], public => 1 },
+	# who sees values of parameters, and misestimates: sql/slow_statements.sql, sql/misestimates.sql
+	slow_statements => {
+		key => "concat_ws('|', username, started_at)",
+		text => [qw(username datname application_name route query sqlstate waits parameters parameter_values plan plan_json)] },
+	misestimates => { text => [qw(username datname query node_type relation direction)], public => 1 },
 	n_plus_one => {
 		text => [qw(kind confidence datname username application_name tags query parent_query link suggestion evidence)],
 	},
@@ -208,7 +213,7 @@ foreach my $role (sort keys %sees)
 
 # Who may execute: everybody, or the owner.
 my %functions = (
-	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_deadlocks()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_n_plus_one()' => 'everybody', '_plans()' => 'everybody', '_resources()' => 'everybody', '_routes()' => 'everybody', '_statements()' => 'everybody', '_transactions()' => 'everybody', '_transactions_now()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
+	'_activity()' => 'everybody', '_blocking()' => 'everybody', '_deadlocks()' => 'everybody', '_errors()' => 'everybody', '_health()' => 'everybody', '_health_limits()' => 'everybody', '_info()' => 'everybody', '_load()' => 'everybody', '_memory()' => 'everybody', '_misestimates()' => 'everybody', '_n_plus_one()' => 'everybody', '_plans()' => 'everybody', '_resources()' => 'everybody', '_routes()' => 'everybody', '_slow_statements()' => 'everybody', '_statements()' => 'everybody', '_transactions()' => 'everybody', '_transactions_now()' => 'everybody', '_waits()' => 'everybody', '_windows()' => 'everybody',
 	'assert_no_n_plus_one(bigint,text[])' => 'everybody',
 	'close_window()' => 'owner',
 	'histogram(bigint)' => 'everybody',

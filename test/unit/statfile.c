@@ -18,6 +18,7 @@
 #include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/nodes.h"
 #include "collect/plans.h"
 #include "collect/plantext.h"
 #include "collect/resources.h"
@@ -247,6 +248,20 @@ put_plan(uint64 fingerprint, uint64 planid, int calls)
 	}
 }
 
+static void
+put_misestimate(uint64 fingerprint, uint64 relation, PgvDirection direction)
+{
+	PgvMisestimateKey key = {5, 10, fingerprint, 71, 3, direction};
+	PgvMisestimate delta = {.queryid = fingerprint * 3,.seen = 2,
+		.last = {1, 100, 100, 1},.worst = {1, 500.5, 500.5, 2},.inherited = true,
+	.node_type = "Seq Scan"};
+
+	delta.first_seen = delta.last_seen = GetCurrentTimestamp();
+	if (relation != 0 && has_text(relation, "public.author", PG_UTF8))
+		delta.relation = relation;
+	pgv_store_merge(&pgv_kind_misestimates, &key, &delta);
+}
+
 /* Write what is in the store, and find its records. */
 static void
 write_sample(Sample *s)
@@ -312,6 +327,8 @@ fill_and_sample(Sample *s)
 	put_wait(1, 501, "Lock", "transactionid");
 	put_wait(0, 0, "CPU", "");
 	put_other_waits();
+	put_misestimate(1, 2001, PGV_UNDERESTIMATED);
+	put_misestimate(2, 0, PGV_OVERESTIMATED);
 	make_sample(s);
 }
 

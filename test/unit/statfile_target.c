@@ -21,6 +21,7 @@
 #include "collect/deadlocks.h"
 #include "collect/errors.h"
 #include "collect/findings.h"
+#include "collect/nodes.h"
 #include "collect/plans.h"
 #include "collect/plantext.h"
 #include "collect/resources.h"
@@ -49,6 +50,7 @@ static const PgvKind *const kinds[] = {
 	&pgv_kind_resources,
 	&pgv_kind_waits,
 	&pgv_kind_plans,
+	&pgv_kind_misestimates,
 };
 
 void
@@ -252,6 +254,23 @@ look_at_plan(const PgvPlanKey *key, const PgvPlanEntry *entry)
 	look_at_text(entry->text, false);
 }
 
+static void
+look_at_misestimate(const PgvMisestimateKey *key, const PgvMisestimate *entry)
+{
+	const PgvEstimate *estimates[] = {&entry->last, &entry->worst};
+
+	MUST(key->direction == PGV_UNDERESTIMATED || key->direction == PGV_OVERESTIMATED);
+	for (int i = 0; i < (int) lengthof(estimates); i++)
+	{
+		MUST(isfinite(estimates[i]->estimated + estimates[i]->actual));
+		MUST(isfinite(estimates[i]->factor + estimates[i]->loops));
+	}
+	MUST(entry->seen >= 0 && strlen(entry->node_type) < PGV_NODE_TYPE_LEN);
+	look_at_times(entry->first_seen, entry->last_seen);
+	if (entry->relation != 0)
+		look_at_text(entry->relation, false);
+}
+
 typedef struct Look
 {
 	const PgvKind *kind;
@@ -284,6 +303,8 @@ look_at(const void *key, const void *entry, void *arg)
 		look_at_plan(key, entry);
 	else if (kind == &pgv_kind_resources)
 		look_at_resources(entry);
+	else if (kind == &pgv_kind_misestimates)
+		look_at_misestimate(key, entry);
 	else if (kind == &pgv_kind_waits)
 		look_at_wait(key, entry);
 	else
