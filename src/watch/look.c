@@ -221,14 +221,25 @@ fingerprint_of_text(const char *text, int len)
 	return normal.fingerprint;
 }
 
+/* Is its statement one that only the text can tell? */
+static bool
+is_by_text(const PgvSample *s)
+{
+	if (s->parallel || s->status.state != STATE_RUNNING)
+		return false;
+	/* one of a crowd, left unknown: see collect/newcomers */
+	if (s->has_statement)
+		return s->slot.now.fingerprint == 0;
+	return s->phase == PGV_PHASE_OTHER && PGV_WAIT_CLASS(s->event) == PGV_CLASS_LOCK;
+}
+
 void
 pgv_look_at_text(PgvSample *s)
 {
 	char	   *text;
 	int			len;
 
-	if (s->has_statement || s->phase != PGV_PHASE_OTHER || s->parallel ||
-		s->status.state != STATE_RUNNING || PGV_WAIT_CLASS(s->event) != PGV_CLASS_LOCK)
+	if (!is_by_text(s))
 		return;
 	/* as far as can be told from here: are its statements looked at? */
 	if (!pgv_enabled || pgv_track == PGV_TRACK_NONE || pgv_settings_ignores(s->status.application))

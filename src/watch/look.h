@@ -50,9 +50,10 @@ extern bool pgv_look_at(PgvSample *sample);
 
 /*
  * A session that waits for a lock to have its statement analysed, or its cached
- * plan looked at, has met no hook yet: if the sample is of such a one, take the
- * fingerprint from the text that pg_stat_activity shows.  Not if that is cut off,
- * of several statements, or has backslashes, which may be read in two ways.
+ * plan looked at, has met no hook yet, and one of a crowd was left unknown by it:
+ * if the sample is of such a one, take the fingerprint from the text that
+ * pg_stat_activity shows.  Not if that is cut off, of several statements, or has
+ * backslashes, which may be read in two ways.
  * Allocates; raises out of memory.
  */
 extern void pgv_look_at_text(PgvSample *sample);
@@ -61,7 +62,8 @@ extern void pgv_look_at_text(PgvSample *sample);
 static inline uint64
 pgv_look_fingerprint(const PgvSample *sample)
 {
-	return sample->has_statement ? sample->slot.now.fingerprint : sample->by_text;
+	return sample->has_statement && sample->slot.now.fingerprint != 0 ?
+		sample->slot.now.fingerprint : sample->by_text;
 }
 
 /* The role that it belongs to; background processes are nobody's. */
