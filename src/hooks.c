@@ -876,7 +876,7 @@ start_counted(QueryDesc *queryDesc, int eflags, PgvStatementRef *ref,
 	PG_END_TRY();
 }
 
-static void
+static pg_attribute_always_inline void
 start_on(QueryDesc *queryDesc, int eflags)
 {
 	PgvStatementRef ref;
@@ -902,6 +902,15 @@ start_on(QueryDesc *queryDesc, int eflags)
 	start_counted(queryDesc, eflags, &ref, counted, watched);
 }
 
+/* By itself, as the two like it below: inline they would be in the others' way. */
+static pg_noinline void
+start_timed(QueryDesc *queryDesc, int eflags)
+{
+	pgv_overhead_start();
+	start_on(queryDesc, eflags);
+	pgv_overhead_stop();
+}
+
 static void
 pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 {
@@ -912,11 +921,7 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 	}
 	note_arrival();
 	if (is_timed())
-	{
-		pgv_overhead_start();
-		start_on(queryDesc, eflags);
-		pgv_overhead_stop();
-	}
+		start_timed(queryDesc, eflags);
 	else
 		start_on(queryDesc, eflags);
 }
@@ -1044,14 +1049,14 @@ static inline void
 note_rows(QueryDesc *queryDesc)
 {
 	uint64		rows = queryDesc->estate->es_processed;
-	CmdType		operation = queryDesc->operation;
+	bool		reads = queryDesc->operation == CMD_SELECT;
 
-	if (!is_clients())
+	if (rows == 0 || !is_clients())
 		return;
-	pgv_transactions_rows(operation == CMD_SELECT ? PGV_ROWS_READ : PGV_ROWS_WRITTEN, rows);
-	if (operation == CMD_UPDATE || operation == CMD_DELETE ||
-		(unlikely(queryDesc->plannedstmt->rowMarks != NIL) &&
-		 locks_rows(queryDesc->plannedstmt->planTree)))
+	pgv_transactions_rows(reads ? PGV_ROWS_READ : PGV_ROWS_WRITTEN, rows);
+	if (reads ? unlikely(queryDesc->plannedstmt->rowMarks != NIL) &&
+		locks_rows(queryDesc->plannedstmt->planTree) :
+		queryDesc->operation == CMD_UPDATE || queryDesc->operation == CMD_DELETE)
 		pgv_transactions_rows(PGV_ROWS_LOCKED, rows);
 }
 
@@ -1124,7 +1129,7 @@ run_uncounted(PGV_RUN_ARGS)
 	pgv_nested_end(&nested, queryDesc, count, -1);
 }
 
-static void
+static pg_attribute_always_inline void
 run_on(PGV_RUN_ARGS)
 {
 	PgvFrame   *frame;
@@ -1175,6 +1180,14 @@ run_in_worker(PGV_RUN_ARGS)
 	PG_END_TRY();
 }
 
+static pg_noinline void
+run_timed(PGV_RUN_ARGS)
+{
+	pgv_overhead_start();
+	run_on(PGV_RUN_PASS);
+	pgv_overhead_stop();
+}
+
 static void
 pgv_ExecutorRun(PGV_RUN_ARGS)
 {
@@ -1186,11 +1199,7 @@ pgv_ExecutorRun(PGV_RUN_ARGS)
 			next_run(PGV_RUN_PASS);
 	}
 	else if (is_timed())
-	{
-		pgv_overhead_start();
-		run_on(PGV_RUN_PASS);
-		pgv_overhead_stop();
-	}
+		run_timed(PGV_RUN_PASS);
 	else
 		run_on(PGV_RUN_PASS);
 }
@@ -1297,7 +1306,7 @@ static void
 pgv_ExecutorFinish(QueryDesc *queryDesc)
 {
 	/* without writes there are no triggers to run */
-	if (!is_on() || !finishes_later(queryDesc))
+	if (!finishes_later(queryDesc) || !is_on())
 		next_finish(queryDesc);
 	else if (is_timed())
 	{
@@ -1309,7 +1318,7 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 		finish_on(queryDesc);
 }
 
-static void
+static pg_attribute_always_inline void
 end_on(QueryDesc *queryDesc)
 {
 	PgvFrame   *frame = pgv_frame_of(queryDesc);
@@ -1320,15 +1329,19 @@ end_on(QueryDesc *queryDesc)
 	frame->query = NULL;
 }
 
+static pg_noinline void
+end_timed(QueryDesc *queryDesc)
+{
+	pgv_overhead_start();
+	end_on(queryDesc);
+	pgv_overhead_stop();
+}
+
 static void
 pgv_ExecutorEnd(QueryDesc *queryDesc)
 {
 	if (is_timed() && is_on())
-	{
-		pgv_overhead_start();
-		end_on(queryDesc);
-		pgv_overhead_stop();
-	}
+		end_timed(queryDesc);
 	else
 		end_on(queryDesc);
 	if (prev_ExecutorEnd)

@@ -42,6 +42,7 @@ static PgvFrame *free_frames = NULL;
 static PgvFrame *open_frames = NULL;
 
 static instr_time measured_end;
+TimestampTz pgv_measured = 0;	/* the same as time of day; 0: not asked yet */
 static const PgvMeasure *innermost = NULL;
 
 static PgvFrame *
@@ -228,6 +229,7 @@ pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 	double		ms;
 
 	INSTR_TIME_SET_CURRENT(measured_end);
+	pgv_measured = 0;
 	took = measured_end;
 	INSTR_TIME_SUBTRACT(took, measure->start);
 	ms = INSTR_TIME_GET_MILLISEC(took);
@@ -295,7 +297,7 @@ clock_offset(void)
  * It must not run ahead by more than a client takes between two statements.
  */
 TimestampTz
-pgv_measured_at(void)
+pgv_measured_read(void)
 {
 	static int64 offset = 0;
 	static int64 set_at = 0;
@@ -307,7 +309,8 @@ pgv_measured_at(void)
 		offset = clock_offset();
 		set_at = us;
 	}
-	return us + offset;
+	pgv_measured = us + offset;
+	return pgv_measured;
 }
 
 /* What only the query itself can tell. */

@@ -94,7 +94,15 @@ extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
  */
 extern void pgv_frames_terminated(int sqlstate);
 
+/* Private to the inline function below. */
+extern TimestampTz pgv_measured;
+extern TimestampTz pgv_measured_read(void);
+
 /* The time of day of the last pgv_measure_end. */
-extern TimestampTz pgv_measured_at(void);
+static inline TimestampTz
+pgv_measured_at(void)
+{
+	return pgv_measured != 0 ? pgv_measured : pgv_measured_read();
+}
 
 #endif							/* PGV_FRAME_H */

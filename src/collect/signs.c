@@ -69,10 +69,11 @@ way_ms(void)
 void
 pgv_signs_pause(const PgvArrival *arrival)
 {
+	double		least = (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE;
+
 	if (arrival->wait_ms <= 0)
 		return;
-	if (arrival->wait_ms >
-		(double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE + 2 * way_ms())
+	if (arrival->wait_ms > least && arrival->wait_ms > least + 2 * way_ms())
 	{
 		pgv_signs.breaks++;
 		pgv_signs.pauses++;
