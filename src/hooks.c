@@ -26,6 +26,7 @@
 #include "nodes/plannodes.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
+#include "pgstat.h"
 #include "storage/ipc.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
@@ -133,6 +134,25 @@ static void watch_exit(void);
 static void count_planned(bool source_is_there);
 static void watch_errors(void);
 
+/*
+ * Has the client asked for no answer (by Sync, or a simple query) since the last
+ * statement?  Outside of a block that statement's transaction then goes on.  In one
+ * the server has not been idle: with its first message after a Sync it adds up
+ * for how long it was.
+ */
+static inline bool
+is_pipelined(void)
+{
+	static PgStat_Counter idle = 0;
+
+	if (likely(!in_block))
+		return (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
+	if (idle == pgStatTransactionIdleTime)
+		return pgstat_track_activities;
+	idle = pgStatTransactionIdleTime;
+	return false;
+}
+
 /* A message came: the first of Parse, Bind, Execute or Query counts. */
 static inline void
 note_arrival(void)
@@ -147,8 +167,7 @@ note_arrival(void)
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
 	arrival.queued = more_sent;
-	/* outside a block, an earlier Execute of the transaction had no Sync */
-	arrival.pipelined = !in_block && (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
+	arrival.pipelined = is_pipelined();
 	if (last_end != 0 && arrival.at > last_end)
 	{
 		arrival.wait_ms = (arrival.at - last_end) / 1000.0;
