@@ -96,21 +96,56 @@ my $findings = q{
 	FROM vitals.n_plus_one WHERE kind = 'n_plus_one' AND evidence ? 'connections'
 	ORDER BY application_name COLLATE "C", query COLLATE "C"};
 
+# Is this true within some seconds?
+sub soon
+{
+	my ($sql) = @_;
+
+	for (1 .. 50)
+	{
+		return 1 if $node->safe_psql('postgres', $sql) eq 't';
+		Time::HiRes::sleep(0.1);
+	}
+	return 0;
+}
+
 # What is found, when the worker has judged all that came before: in the order in
-# which they came, so when it has found this loop.
+# which they came, so when it has found this loop.  On a busy machine a loop may be
+# torn by a pause, so there are several.
 sub found
 {
 	my @pool = pool(3, 'zz last');
+	my $seen = 0;
 
-	pause();
-	run($pool[0], $parents . 30);
-	all([ @pool[ 1, 2 ] ], $child, authors(30));
-	$node->poll_query_until('postgres', q{
-		SELECT count(*) = 1 FROM vitals.n_plus_one
-		WHERE application_name = 'zz last' AND kind = 'n_plus_one' AND max_repeats = 30})
-	  or die 'the worker does not find the loop of the last pool: ' . $node->safe_psql('postgres', $findings);
+	for (1 .. 20)
+	{
+		pause();
+		run($pool[0], $parents . 30);
+		all([ @pool[ 1, 2 ] ], $child, authors(30));
+		last if $seen = soon(q{
+			SELECT count(*) = 1 FROM vitals.n_plus_one
+			WHERE application_name = 'zz last' AND kind = 'n_plus_one' AND max_repeats = 30});
+	}
+	die 'the worker does not find the loop of the last pool: ' . $node->safe_psql('postgres', $findings) unless $seen;
 	$_->close for @pool;
 	return $node->safe_psql('postgres', $findings) =~ s/^zz last.*\n?//mr =~ s/\n$//r;
+}
+
+# What CODE leads to; once more where the machine was so busy that a pause has torn
+# it apart.
+sub found_after
+{
+	my ($expected, $code) = @_;
+	my $found;
+
+	for (1 .. 5)
+	{
+		reset_statistics();
+		$code->();
+		$found = found();
+		last if $found =~ $expected;
+	}
+	return $found;
 }
 
 # ----- loops ---------------------------------------------------------------
@@ -118,8 +153,8 @@ sub found
 # The scenario of the corpus: think times as recorded.
 my ($scenario) = grep { $_->{id} eq 'H01' }
   map { decode_json($_) } split /\n/, slurp_file('test/nplusone/corpus.jsonl');
-reset_statistics();
-{
+my $h01 = 'h01|likely|12|12|1|SELECT id,author_id FROM posts ORDER BY id LIMIT $1|4';
+is(found_after(qr/^\Q$h01\E$/, sub {
 	my @pool = pool(4, 'h01');
 
 	pause();
@@ -129,9 +164,7 @@ reset_statistics();
 		run($pool[ $event->{session} - 1 ], $event->{sql}, @{ $event->{params} // [] });
 	}
 	$_->close for @pool;
-}
-is(found(), 'h01|likely|12|12|1|SELECT id,author_id FROM posts ORDER BY id LIMIT $1|4',
-	'the scenario of the corpus: 12 lookups over 4 connections');
+}), $h01, 'the scenario of the corpus: 12 lookups over 4 connections');
 
 # The parent's own session finds its share, the worker adds the others'.
 my $is_parent = 'SELECT id, author_id FROM posts ORDER BY id LIMIT $1';
@@ -139,29 +172,30 @@ for my $case ([ 'of 12', 12, 5 ], [ 'of 40', 40, 4 ], [ 'of 200', 200, 4 ])
 {
 	my ($title, $rows, $size) = @$case;
 	my @pool = pool($size, 'loop');
+	my $expected = qr/^loop\|\w+\|$rows\|$rows\|1\|\Q$is_parent\E\|$size$/;
 
-	reset_statistics();
-	pause();
-	run($pool[0], $parents . $rows);
-	all(\@pool, $child, authors($rows));
-	like(found(), qr/^loop\|\w+\|$rows\|$rows\|1\|\Q$is_parent\E\|$size$/, "a loop $title rows over $size connections");
+	like(found_after($expected, sub {
+		pause();
+		run($pool[0], $parents . $rows);
+		all(\@pool, $child, authors($rows));
+	}), $expected, "a loop $title rows over $size connections");
 	$_->close for @pool;
 }
 
 # Two loops, one after the other, and two children of a row.
 {
 	my @pool = pool(4, 'twice');
+	my $expected = "twice|likely|24|12|2|$is_parent|3\ntwice|proven|24|12|2|$is_parent|3";
 
-	reset_statistics();
-	for (1 .. 2)
-	{
-		pause();
-		run($pool[0], $parents . 12);
-		all([ @pool[ 1 .. 3 ] ], $child, authors(12));
-		all([ @pool[ 1 .. 3 ] ], 'SELECT title FROM posts WHERE id = $1', map { 11 * $_ } 1 .. 12);
-	}
-	is(found(), "twice|likely|24|12|2|$is_parent|3\ntwice|proven|24|12|2|$is_parent|3",
-		'two children, twice; the one that reads the same column is proven');
+	is(found_after(qr/^\Q$expected\E$/, sub {
+		for (1 .. 2)
+		{
+			pause();
+			run($pool[0], $parents . 12);
+			all([ @pool[ 1 .. 3 ] ], $child, authors(12));
+			all([ @pool[ 1 .. 3 ] ], 'SELECT title FROM posts WHERE id = $1', map { 11 * $_ } 1 .. 12);
+		}
+	}), $expected, 'two children, twice; the one that reads the same column is proven');
 	$_->close for @pool;
 }
 is($node->safe_psql('postgres', q{
