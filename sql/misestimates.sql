@@ -169,7 +169,7 @@ GRANT SELECT ON off_large TO regress_off_one;
 SET ROLE regress_off_one;
 SELECT count(*) FROM off_large, pg_sleep(0.02) WHERE a = 5 AND b = 5;
 SELECT count(*) FROM off_large, pg_sleep(0.02) WHERE a = 6 AND b = 6;
-SELECT username, relation FROM vitals.misestimates;
+SELECT username, relation FROM vitals.misestimates ORDER BY relation;
 RESET ROLE;
 SELECT count(*) FROM off_large, pg_sleep(0.02) WHERE a + b = 1000;
 SELECT count(*) FROM off_large, pg_sleep(0.02) WHERE a + b = 1000;
