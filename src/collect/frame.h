@@ -82,8 +82,7 @@ extern void pgv_measure_next(PgvMeasure *measure);
 
 /*
  * Count what the frame has gathered, as one call or as more of it.  "query"
- * gives JIT and worker figures, NULL when it is gone.  Raises
- * nothing.
+ * gives JIT and worker figures, NULL when it is gone.  Raises nothing.
  */
 extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
 							  PgvOutcome outcome);

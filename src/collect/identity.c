@@ -303,6 +303,9 @@ pgv_identity_note_utility(const char *source, int location, int length,
 bool
 pgv_identity_reference_text(const PgvStatementRef *ref)
 {
+	/* of what was left unknown there is none, and no text has this id */
+	if (ref->fingerprint == 0)
+		return false;
 	/* of a text just normalised it is likely that nobody has it yet */
 	if (last_fingerprint != ref->fingerprint &&
 		pgv_texts_reference(ref->fingerprint))

@@ -430,18 +430,23 @@ write_line(const PgvSlowRecord *r)
 
 /*
  * Log it.  Where memory is short, that is left alone.  An error that is on its way
- * must stay the one at hand, so nothing is caught then.
+ * must stay the one at hand, so nothing is caught then.  To log is to check for
+ * interrupts: a cancel waits, so that it is neither lost here nor takes the place of
+ * that error.
  */
 static void
 log_record(const PgvSlowRecord *r)
 {
 	MemoryContext old = CurrentMemoryContext;
+	uint32		held = InterruptHoldoffCount;
 
+	HOLD_INTERRUPTS();
 	if (r->sqlstate != 0)
 	{
 		if (ERRCODE_TO_CATEGORY(r->sqlstate) !=
 			ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
 			write_line(r);
+		RESUME_INTERRUPTS();
 		return;
 	}
 	PG_TRY();
@@ -454,6 +459,8 @@ log_record(const PgvSlowRecord *r)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	/* an error has set it to 0 */
+	InterruptHoldoffCount = held;
 }
 
 /* ----- recording ----- */

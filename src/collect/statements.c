@@ -394,7 +394,7 @@ lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
 		return delta;
 	/* normalising and storing a text is not for the time of the lock */
 	pgv_pending_unlock();
-	has_text = ref->fingerprint != 0 && pgv_identity_reference_text(ref);
+	has_text = pgv_identity_reference_text(ref);
 	plan_text = plan != NULL ? pgv_plantext_reference(plan, ref->fingerprint) : 0;
 	pgv_pending_lock();
 	delta = pgv_pending_add(&pgv_pending_statements, &key, ref->hint);

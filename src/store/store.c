@@ -821,9 +821,7 @@ pgv_store_restore(const PgvKind *kind, const void *key, const void *entry)
 
 	LWLockAcquire(&table->locks[partition].lock, LW_EXCLUSIVE);
 	if (find_slot(table, partition, key, hash) == PGV_NONE)
-	{
 		slot = slot_for(table, partition, residual, &given_up);
-	}
 	if (slot != PGV_NONE)
 	{
 		memcpy(entry_at(table, slot), entry, kind->entry_size);

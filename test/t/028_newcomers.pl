@@ -105,6 +105,26 @@ behind(q{SELECT id FROM a ORDER BY id;} . join('', map { "SELECT id FROM b WHERE
 is(ask(q{SELECT kind, query, parent_query FROM vitals.n_plus_one WHERE datname = 'app'}),
 	'n_plus_one|SELECT id FROM b WHERE a_id = $1|SELECT id FROM a ORDER BY id', 'an N+1 behind the crowd is found');
 
+# One that is slow, and is not done when its transaction fails: its text is gone by then.
+# It may be without one, but not with another's.
+{
+	my $wire = Vitals::Wire->connect($node, 'app', ask('SELECT current_user'));
+
+	$wire->query($_)->until('Z') for "SET pg_vitals.slow_threshold = '5ms'", 'BEGIN';
+	$wire->query($_)->until('Z') for split /\n/, crowd('portal', 2000);
+	$wire->parse('SELECT g, pg_sleep(0.01) AS left_open FROM generate_series(1, 5) AS g');
+	$wire->bind('', 'p')->execute(2, 'p')->flush;
+	$wire->until('s');
+	$wire->sync->until('Z');
+	$wire->query('SELECT 1 / 0');
+	eval { $wire->until('Z') };
+	$wire->close;
+	is(ask(q{SELECT count(*) FROM vitals.slow_statements WHERE datname = 'app' AND rows = 2}), 1,
+		'a slow portal of a transaction that failed is recorded');
+	is(ask(q{SELECT count(*) FROM vitals.slow_statements WHERE query NOT LIKE '%pg_sleep%'}), 0,
+		'... not under the text of another');
+}
+
 $sum = ask($app);
 $node->restart;
 is(ask($app), $sum, 'all survive a restart');

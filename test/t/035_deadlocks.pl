@@ -34,15 +34,7 @@ sub named
 }
 
 # Send a statement that waits, and wait until it does.
-sub start
-{
-	my ($name, $session, $sql) = @_;
-	$session->query_until(qr/started/, "\\echo started\n$sql;\n");
-	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity
-		WHERE application_name = '$name' AND state = 'active' AND wait_event_type = 'Lock'})
-	  or die "$name does not wait";
-	return;
-}
+sub start { return wait_for_lock($node, @_); }
 
 # What was sent last is done.
 sub finish

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(vitals_node session fails numbered log_tail slurp_binary spew_binary
+our @EXPORT = qw(vitals_node session wait_for_lock fails numbered log_tail slurp_binary spew_binary
   records with_record);
 
 # A started node with pg_vitals preloaded and its extension in the database
@@ -40,6 +40,19 @@ sub session
 
 	return $node->background_psql($dbname // 'postgres',
 		on_error_stop => 0, %params);
+}
+
+# In the session of the application NAME, send a statement that waits for a lock, and
+# wait until it does.
+sub wait_for_lock
+{
+	my ($node, $name, $session, $sql) = @_;
+
+	$session->query_until(qr/started/, "\\echo started\n$sql;\n");
+	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE application_name = '$name' AND state = 'active' AND wait_event_type = 'Lock'})
+	  or die "$name does not wait";
+	return;
 }
 
 # Run what must fail in a session; returns what was said.
