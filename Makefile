@@ -201,6 +201,15 @@ endif
 
 include $(PGXS)
 
+# A statement's way leads through many units: optimised as one, it takes 2 to 13 % fewer of
+# our instructions (test/bench/instructions).  Of clang it would need a linker that not
+# every machine has.
+ifneq ($(shell $(CC) --version 2>/dev/null | grep 'Free Software Foundation'),)
+ifneq ($(filter -O2 -O3,$(CFLAGS)),)
+override CFLAGS += -flto=auto
+endif
+endif
+
 # What the objects in this tree were made for.  Building for another server, or with
 # other flags, changes the file and so remakes them all.
 BUILT_FOR = $(shell $(PG_CONFIG) --version --pkglibdir) $(CC) $(CFLAGS) with_llvm=$(with_llvm)
