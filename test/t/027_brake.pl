@@ -52,8 +52,15 @@ ask('SELECT vitals.reset()');
 my %sent = load([qw(unlimited told)]);
 is(ask('SELECT statements_unwatched, last_braked IS NULL FROM vitals.info'), '0|t',
 	'without a limit, or where the session is to be told, everything is watched');
-%sent = (%sent, load(['braked']));
-my $unwatched = ask('SELECT statements_unwatched FROM vitals.info');
+# a machine that stands still meanwhile tries its patience anew: again, then
+my $unwatched = 0;
+for (1 .. 8)
+{
+	my %more = load(['braked']);
+	$sent{braked} += $more{braked};
+	$unwatched = ask('SELECT statements_unwatched FROM vitals.info');
+	last if $unwatched > 0;
+}
 cmp_ok($unwatched, '>', 0, 'above the limit not everything is watched');
 cmp_ok($unwatched, '<', $sent{braked}, '... nor is nothing');
 is($unwatched % 128, 0, '... in whole turns');
