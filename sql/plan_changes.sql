@@ -17,6 +17,17 @@ CREATE VIEW shown AS
 		new_total_cost > old_total_cost AS costlier, became_generic IS TRUE AS became_generic, analyzed IS NOT NULL AS analyzed,
 		substring(old_plan FROM '(Index|Seq|Bitmap)[^\n]* Scan') AS old, substring(new_plan FROM '(Index|Seq|Bitmap)[^\n]* Scan') AS new
 	FROM vitals.plan_changes WHERE datname = current_database() AND query ~ 'FROM ware' AND NOT toplevel ORDER BY changed_at;
+-- On a machine that stands still for a moment nothing is clear: the steps are tried again.
+CREATE PROCEDURE unless_clear(step text) LANGUAGE plpgsql AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM shown WHERE verdict <> 'unclear') THEN
+		EXECUTE step;
+	END IF;
+END $$;
+CREATE FUNCTION until_clear(VARIADIC steps text[]) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT format('CALL unless_clear(%L)', step)
+	FROM generate_series(1, 8) AS try, unnest(steps) WITH ORDINALITY AS s (step, n) ORDER BY try, n
+$$;
 SET pg_vitals.track = 'all';
 
 -- an index comes: better; it goes: worse than it was with the index, and the old plan is not a new one
@@ -24,15 +35,21 @@ SELECT vitals.reset() > 0 AS reset;
 SELECT do_times('SELECT name FROM ware WHERE id = %s', 12);
 SELECT * FROM shown;
 CREATE INDEX ware_id ON ware (id);
-ANALYZE ware;
-SELECT do_times('SELECT name FROM ware WHERE id = %s', 20);
+\set ECHO none
+SELECT until_clear('DROP INDEX ware_id', 'SELECT vitals.reset()',
+	$$SELECT do_times('SELECT name FROM ware WHERE id = %s', 12)$$, 'CREATE INDEX ware_id ON ware (id)', 'ANALYZE ware',
+	$$SELECT do_times('SELECT name FROM ware WHERE id = %s', 20)$$) \gexec
+\set ECHO all
 SELECT * FROM shown;
 SELECT old_planid <> new_planid AS other, changed_at > stats_reset AS later, username = current_user AS mine, query
 FROM vitals.plan_changes, vitals.info WHERE query ~ 'name FROM ware' AND NOT toplevel;
 SELECT vitals.reset() > 0 AS reset;
-SELECT do_times('SELECT name FROM ware WHERE id = %s', 20);
 DROP INDEX ware_id;
-SELECT do_times('SELECT name FROM ware WHERE id = %s', 12);
+\set ECHO none
+SELECT until_clear('CREATE INDEX ware_id ON ware (id)', 'SELECT vitals.reset()',
+	$$SELECT do_times('SELECT name FROM ware WHERE id = %s', 20)$$, 'DROP INDEX ware_id',
+	$$SELECT do_times('SELECT name FROM ware WHERE id = %s', 12)$$) \gexec
+\set ECHO all
 SELECT * FROM shown;
 
 -- ANALYZE alone changes it; too few executions are no proof
@@ -85,6 +102,8 @@ RESET plan_cache_mode;
 SELECT old_calls, new_calls, verdict, became_generic FROM vitals.plan_changes WHERE query ~ 'FROM ware';
 DEALLOCATE by_kind;
 
+DROP FUNCTION until_clear(text[]);
+DROP PROCEDURE unless_clear(text);
 DROP VIEW shown;
 DROP FUNCTION do_times(text, int);
 DROP TABLE ware, fresh;
