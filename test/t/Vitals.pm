@@ -26,6 +26,7 @@ sub vitals_node
 		q{shared_preload_libraries = 'pg_vitals'},
 		'log_statement = none',
 		'autovacuum = off',
+		'wal_sender_timeout = 0', # a machine that stands still for a minute is no lost standby
 		@{ $params{conf} // [] });
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_vitals')
