@@ -73,6 +73,7 @@ UNITS = \
 	watch/look \
 	watch/circle \
 	watch/history \
+	watch/waited \
 	watch/sampler \
 	watch/memory \
 	watch/contexts \

@@ -47,6 +47,7 @@
 #include "watch/differences.h"
 #include "watch/contexts.h"
 #include "watch/memory.h"
+#include "watch/waited.h"
 #include "watch/windows.h"
 
 PGV_MODULE_MAGIC("pg_vitals", PGV_VERSION);
@@ -88,6 +89,7 @@ static Size (*const memory_sizes[]) (void) = {
 	pgv_brake_shmem_size,
 	pgv_memory_shmem_size,
 	pgv_contexts_shmem_size,
+	pgv_waited_shmem_size,
 	pgv_differences_shmem_size,
 	pgv_windows_shmem_size,
 	pgv_persist_shmem_size,
@@ -113,6 +115,7 @@ request_memory(void)
 	RequestNamedLWLockTranche("pg_vitals_history", pgv_history_locks());
 	RequestNamedLWLockTranche("pg_vitals_memory", pgv_memory_locks());
 	RequestNamedLWLockTranche("pg_vitals_contexts", pgv_contexts_locks());
+	RequestNamedLWLockTranche("pg_vitals_waited", pgv_waited_locks());
 	RequestNamedLWLockTranche("pg_vitals_differences", pgv_differences_locks());
 	RequestNamedLWLockTranche("pg_vitals_windows", pgv_windows_locks());
 	RequestNamedLWLockTranche("pg_vitals_slow", pgv_slow_locks());
@@ -172,6 +175,7 @@ startup_memory(void)
 	pgv_history_shmem_init();
 	pgv_memory_shmem_init();
 	pgv_contexts_shmem_init();
+	pgv_waited_shmem_init();
 	pgv_differences_shmem_init();
 	pgv_windows_shmem_init();
 	pgv_plantext_shmem_init();

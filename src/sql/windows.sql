@@ -25,7 +25,19 @@ CREATE FUNCTION _windows(
 	OUT shared_blks_read bigint,
 	OUT temp_blks_read bigint,
 	OUT temp_blks_written bigint,
-	OUT n_plus_one_bursts bigint)
+	OUT n_plus_one_bursts bigint,
+	OUT wait_time double precision,
+	OUT wait_time_margin double precision,
+	OUT lock_time double precision,
+	OUT lwlock_time double precision,
+	OUT io_time double precision,
+	OUT ipc_time double precision,
+	OUT client_time double precision,
+	OUT timeout_time double precision,
+	OUT other_wait_time double precision,
+	OUT not_waiting_time double precision,
+	OUT idle_in_transaction_time double precision,
+	OUT sampled_time double precision)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgv_surface_windows'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10000;
@@ -59,13 +71,25 @@ SELECT
 	w.shared_blks_read,
 	w.temp_blks_read,
 	w.temp_blks_written,
-	w.n_plus_one_bursts
+	w.n_plus_one_bursts,
+	w.wait_time,
+	w.wait_time_margin,
+	w.lock_time,
+	w.lwlock_time,
+	w.io_time,
+	w.ipc_time,
+	w.client_time,
+	w.timeout_time,
+	w.other_wait_time,
+	w.not_waiting_time,
+	w.idle_in_transaction_time,
+	w.sampled_time
 FROM _windows() AS w
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = w.userid
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.dbid;
 
 COMMENT ON VIEW windows IS
-'What was active in each 10 seconds of the last hour, and in each minute of the last six: one row per window and statement that did something. What has no row of its own is in one row per window, <other>, so sums stay exact. Times are in ms.';
+'What was active in each 10 seconds of the last hour, and in each minute of the last six: one row per window and statement that did something or was seen by the sampler. What has no row of its own is in one row per window, <other>, so sums stay exact. Times are in ms.';
 COMMENT ON COLUMN windows.resolution IS
 'nominal length of the window: 10 seconds or a minute; the same activity is in windows of both, so sum up one of them';
 COMMENT ON COLUMN windows.window_start IS
@@ -116,6 +140,30 @@ COMMENT ON COLUMN windows.temp_blks_written IS
 'total temporary blocks written';
 COMMENT ON COLUMN windows.n_plus_one_bursts IS
 'bursts of N+1 (proven or likely) in which the statement was repeated that were found in the window';
+COMMENT ON COLUMN windows.wait_time IS
+'time in which it was seen waiting, in ms, also in executions that did not end in the window: estimated from samples, the sum of the seven columns behind the next; with parallel workers; NULL if nothing was sampled in the window (pg_vitals.sample_interval)';
+COMMENT ON COLUMN windows.wait_time_margin IS
+'wait_time is exact to plus or minus this, with a probability of 95 %, in ms; NULL where it is';
+COMMENT ON COLUMN windows.lock_time IS
+'of it, for heavyweight locks, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.lwlock_time IS
+'of it, for lightweight locks, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.io_time IS
+'of it, for reading and writing files, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.ipc_time IS
+'of it, for other processes, such as parallel workers, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.client_time IS
+'of it, for the client to take rows or send data, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.timeout_time IS
+'of it, sleeping, in ms; NULL where wait_time is';
+COMMENT ON COLUMN windows.other_wait_time IS
+'of it, all other waits, in ms: BufferPin, Extension, Activity; NULL where wait_time is';
+COMMENT ON COLUMN windows.not_waiting_time IS
+'time in which it was seen and did not wait, in ms: on a processor, or waiting for one (CPU in vitals.waits); NULL where wait_time is';
+COMMENT ON COLUMN windows.idle_in_transaction_time IS
+'time for which sessions were idle in a transaction behind it, in ms, not in wait_time; NULL where wait_time is';
+COMMENT ON COLUMN windows.sampled_time IS
+'time of the window in which sessions were looked at, in ms; 0 if sampling was off';
 
 GRANT SELECT ON windows TO PUBLIC;
 

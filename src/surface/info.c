@@ -37,6 +37,7 @@
 #include "watch/differences.h"
 #include "watch/contexts.h"
 #include "watch/memory.h"
+#include "watch/waited.h"
 #include "watch/windows.h"
 
 PGV_FUNCTION(pgv_surface_info);
@@ -57,6 +58,7 @@ static Size (*const other_memory[]) (void) = {
 	pgv_history_shmem_size,
 	pgv_memory_shmem_size,
 	pgv_contexts_shmem_size,
+	pgv_waited_shmem_size,
 	pgv_differences_shmem_size,
 	pgv_windows_shmem_size,
 };

@@ -339,6 +339,12 @@ window_row_matches(const PgvActiveRow *row, void *arg)
 }
 
 static bool
+waited_matches(const PgvWaitedStatement *statement, void *arg)
+{
+	return is_wanted(arg, statement->key.dbid, statement->key.userid, statement->queryid);
+}
+
+static bool
 finding_matches(const void *key, const void *entry, void *arg)
 {
 	return owner_wanted(arg, key, ((const PgvFinding *) entry)->queryid);
@@ -426,6 +432,7 @@ pgv_surface_reset(PG_FUNCTION_ARGS)
 	pgv_differences_reset_begin(is_everything(&want));
 	gone = pgv_store_remove(&pgv_kind_statements, statement_matches, &want);
 	pgv_windows_remove(is_everything(&want) ? NULL : window_row_matches, &want);
+	pgv_waited_forget(is_everything(&want) ? NULL : waited_matches, &want);
 	pgv_differences_reset_end();
 	gone += pgv_store_remove(&pgv_kind_findings, finding_matches, &want);
 	gone += pgv_store_remove(&pgv_kind_routes, route_matches, &want);

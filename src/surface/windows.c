@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "base/histogram.h"
+#include "collect/waits.h"
 #include "store/texts.h"
 #include "surface/rows.h"
 #include "watch/windows.h"
@@ -42,6 +43,21 @@ static const PgvField fields[] = {
 	SUM("n_plus_one_bursts", bursts, PGV_INT64),
 };
 
+#define PART(name, number) \
+	{name, offsetof(PgvWaited, part[number]), PGV_FLOAT8}
+
+static const PgvField waited_fields[] = {
+	PART("lock_time", PGV_WAITED_LOCK),
+	PART("lwlock_time", PGV_WAITED_LWLOCK),
+	PART("io_time", PGV_WAITED_IO),
+	PART("ipc_time", PGV_WAITED_IPC),
+	PART("client_time", PGV_WAITED_CLIENT),
+	PART("timeout_time", PGV_WAITED_TIMEOUT),
+	PART("other_wait_time", PGV_WAITED_OTHER),
+	PART("not_waiting_time", PGV_WAITED_CPU),
+	PART("idle_in_transaction_time", PGV_WAITED_IDLE),
+};
+
 static void
 set_window(PgvRows *rows, const PgvWindow *window)
 {
@@ -51,6 +67,7 @@ set_window(PgvRows *rows, const PgvWindow *window)
 	pgv_row_set(rows, "resolution", IntervalPGetDatum(resolution));
 	pgv_row_set(rows, "window_start", TimestampTzGetDatum(window->start));
 	pgv_row_set(rows, "window_end", TimestampTzGetDatum(window->end));
+	pgv_row_set(rows, "sampled_time", Float8GetDatum(window->sampled_ms));
 }
 
 static void
@@ -76,6 +93,18 @@ set_identity(PgvRows *rows, const PgvActiveRow *row)
 }
 
 static void
+set_waited(PgvRows *rows, const PgvActiveRow *row)
+{
+	PgvWaited	waited = {0};
+
+	pgv_active_row_spread_waited(&waited, row);
+	pgv_row_set(rows, "wait_time", Float8GetDatum(pgv_waited_total(&waited)));
+	pgv_row_set(rows, "wait_time_margin",
+				Float8GetDatum(pgv_waits_margin(waited.part[PGV_WAITED_SQUARES])));
+	pgv_row_set_fields(rows, waited_fields, lengthof(waited_fields), &waited);
+}
+
+static void
 set_percentile(PgvRows *rows, const char *name, const uint64 *buckets,
 			   int64 calls, double q)
 {
@@ -98,6 +127,8 @@ show_row(const PgvWindow *window, const PgvActiveRow *row, void *arg)
 	set_window(&w->rows, window);
 	set_identity(&w->rows, row);
 	pgv_row_set_fields(&w->rows, fields, lengthof(fields), &row->sums);
+	if (window->sampled_ms > 0)
+		set_waited(&w->rows, row);
 	if (row->sums.calls > 0)
 	{
 		pgv_active_row_spread(buckets, row);

@@ -23,6 +23,9 @@
  * All of this is a sum that stays exact: entries move between the table and the
  * residuals within a partition, which a scan sees at one moment.
  *
+ * What was waited (watch/waited) is no difference: it is taken as it is, and joined
+ * to the rows.
+ *
  * N+1 bursts are counted the same way, but findings have no residuals: those of
  * a finding that was pushed out before it was looked at are missing.
  *
@@ -94,6 +97,7 @@ typedef struct PgvBursts
 
 struct PgvDifferences
 {
+	int			reader;			/* of watch/waited */
 	MemoryContext parent;
 	MemoryContext context;		/* of all below */
 	HTAB	   *statements;
@@ -112,6 +116,7 @@ typedef struct PgvLook
 	PgvActiveRows *rows;
 	int			room;
 	HTAB	   *bursts;
+	PgvWaitedTable *waited;		/* NULL: there is none */
 	PgvTotal	residuals;
 } PgvLook;
 
@@ -207,52 +212,113 @@ subtract_known(PgvActiveRows *rows, const PgvKnownStatement *known)
 
 /* ----- rows ----- */
 
-Size
-pgv_active_row_size(uint32 nbuckets)
+static Size
+row_size(uint32 nparts, uint32 nbuckets)
 {
-	return MAXALIGN(offsetof(PgvActiveRow, count) +
+	return MAXALIGN(offsetof(PgvActiveRow, part) + nparts * (sizeof(double) + sizeof(uint8)) +
 					nbuckets * (sizeof(uint32) + sizeof(uint16)));
 }
 
-const uint16 *
-pgv_active_row_buckets(const PgvActiveRow *row)
+Size
+pgv_active_row_size(const PgvActiveRow *row)
 {
-	return (const uint16 *) (row->count + row->nbuckets);
+	return row_size(row->nparts, row->nbuckets);
+}
+
+Size
+pgv_active_row_most(void)
+{
+	return row_size(PGV_WAITED_PARTS, PGV_HISTOGRAM_BUCKETS);
+}
+
+/* What stands behind a row. */
+static uint32 *
+row_counts(const PgvActiveRow *row)
+{
+	return (uint32 *) (row->part + row->nparts);
+}
+
+static uint16 *
+row_buckets(const PgvActiveRow *row)
+{
+	return (uint16 *) (row_counts(row) + row->nbuckets);
+}
+
+static uint8 *
+row_parts(const PgvActiveRow *row)
+{
+	return (uint8 *) (row_buckets(row) + row->nbuckets);
 }
 
 void
 pgv_active_row_spread(uint64 *buckets, const PgvActiveRow *row)
 {
-	const uint16 *bucket = pgv_active_row_buckets(row);
+	const uint32 *count = row_counts(row);
+	const uint16 *bucket = row_buckets(row);
 
 	for (uint32 i = 0; i < row->nbuckets; i++)
-		buckets[bucket[i]] += row->count[i];
+		buckets[bucket[i]] += count[i];
 }
 
-PgvActiveRow *
-pgv_active_row_make(const PgvStatementKey *key, uint64 queryid,
-					const PgvWork *sums, const uint64 *buckets)
+void
+pgv_active_row_spread_waited(PgvWaited *waited, const PgvActiveRow *row)
 {
-	uint32		n = 0;
-	PgvActiveRow *row;
-	uint16	   *bucket;
+	const uint8 *part = row_parts(row);
 
-	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
-		n += buckets[i] != 0;
-	row = palloc0(pgv_active_row_size(n));
-	row->key = *key;
-	row->queryid = queryid;
-	row->sums = *sums;
-	row->nbuckets = n;
-	bucket = (uint16 *) (row->count + n);
-	n = 0;
+	for (uint32 i = 0; i < row->nparts; i++)
+		waited->part[part[i]] += row->part[i];
+}
+
+static void
+set_buckets(PgvActiveRow *row, const uint64 *buckets)
+{
+	uint32	   *count = row_counts(row);
+	uint16	   *bucket = row_buckets(row);
+
 	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
 	{
 		if (buckets[i] == 0)
 			continue;
-		row->count[n] = (uint32) Min(buckets[i], PG_UINT32_MAX);
-		bucket[n++] = (uint16) i;
+		*count++ = (uint32) Min(buckets[i], PG_UINT32_MAX);
+		*bucket++ = (uint16) i;
 	}
+}
+
+static void
+set_parts(PgvActiveRow *row, const PgvWaited *waited)
+{
+	uint8	   *part = row_parts(row);
+	uint32		n = 0;
+
+	for (int i = 0; n < row->nparts; i++)
+	{
+		if (waited->part[i] == 0)
+			continue;
+		row->part[n] = waited->part[i];
+		part[n++] = (uint8) i;
+	}
+}
+
+PgvActiveRow *
+pgv_active_row_make(const PgvStatementKey *key, uint64 queryid, const PgvWork *sums,
+					const PgvWaited *waited, const uint64 *buckets)
+{
+	uint32		nbuckets = 0;
+	uint32		nparts = 0;
+	PgvActiveRow *row;
+
+	for (int i = 0; i < PGV_HISTOGRAM_BUCKETS; i++)
+		nbuckets += buckets[i] != 0;
+	for (int i = 0; waited != NULL && i < PGV_WAITED_PARTS; i++)
+		nparts += waited->part[i] != 0;
+	row = palloc0(row_size(nparts, nbuckets));
+	row->key = *key;
+	row->queryid = queryid;
+	row->sums = *sums;
+	row->nbuckets = nbuckets;
+	row->nparts = nparts;
+	set_buckets(row, buckets);
+	set_parts(row, waited);
 	return row;
 }
 
@@ -298,10 +364,11 @@ know_nothing(PgvDifferences *d)
 }
 
 PgvDifferences *
-pgv_differences_create(MemoryContext context)
+pgv_differences_create(MemoryContext context, int reader)
 {
 	PgvDifferences *d = MemoryContextAllocZero(context, sizeof(PgvDifferences));
 
+	d->reader = reader;
 	d->parent = context;
 	return d;
 }
@@ -376,6 +443,18 @@ take_bursts(PgvLook *look, const PgvStatementKey *key)
 	return b->bursts;
 }
 
+/* What this statement was seen waiting for since; NULL: nothing. */
+static const PgvWaited *
+take_waited(PgvLook *look, const PgvStatementKey *key)
+{
+	PgvWaitedStatement *s = look->waited != NULL ? pgv_waited_find(look->waited, key) : NULL;
+
+	if (s == NULL)
+		return NULL;
+	s->told = true;
+	return &s->waited;
+}
+
 static bool
 look_at_statement(const void *key, const void *data, void *arg)
 {
@@ -384,6 +463,7 @@ look_at_statement(const void *key, const void *data, void *arg)
 	PgvKnownStatement *known;
 	PgvWork		now;
 	PgvWork		sums;
+	const PgvWaited *waited;
 	uint64		dense[PGV_HISTOGRAM_BUCKETS] = {0};
 
 	if (pgv_statements_is_residual(key))
@@ -396,13 +476,14 @@ look_at_statement(const void *key, const void *data, void *arg)
 	sums = now;
 	pgv_work_add(&sums, &known->sums, -1);
 	sums.bursts = take_bursts(look, key);
-	if (memcmp(&now, &known->sums, sizeof(now)) == 0 && sums.bursts == 0)
+	waited = take_waited(look, key);
+	if (memcmp(&now, &known->sums, sizeof(now)) == 0 && sums.bursts == 0 && waited == NULL)
 		return true;
 	known->sums = now;
 	pgv_statements_add_buckets(dense, entry);
 	for (int i = 0; i < known->nbuckets; i++)
 		dense[known->buckets[i].bucket] -= known->buckets[i].count;
-	add_row(look, pgv_active_row_make(key, entry->counters.queryid, &sums, dense));
+	add_row(look, pgv_active_row_make(key, entry->counters.queryid, &sums, waited, dense));
 	for (int i = 0; i < known->nbuckets; i++)
 		dense[known->buckets[i].bucket] += known->buckets[i].count;
 	know_buckets(look->d, known, dense);
@@ -482,7 +563,29 @@ tell_other_bursts(PgvLook *look)
 		if (b->told)
 			continue;
 		sums.bursts = b->bursts;
-		add_row(look, pgv_active_row_make(&b->key, b->queryid, &sums, none));
+		add_row(look, pgv_active_row_make(&b->key, b->queryid, &sums,
+										  take_waited(look, &b->key), none));
+	}
+}
+
+/* Waits of statements that have not ended once, or have no entry any more. */
+static void
+tell_other_waits(PgvLook *look)
+{
+	static const uint64 none[PGV_HISTOGRAM_BUCKETS];
+	static const PgvWork nothing;
+	static const PgvWaited nowhere;
+	PgvWaitedStatement *s;
+	uint32		place = 0;
+
+	if (look->waited == NULL)
+		return;
+	look->rows->sampled_ms = look->waited->sampled_ms;
+	look->rows->other_waited = look->waited->other;
+	while ((s = pgv_waited_next(look->waited, &place)) != NULL)
+	{
+		if (!s->told && memcmp(&s->waited, &nowhere, sizeof(nowhere)) != 0)
+			add_row(look, pgv_active_row_make(&s->key, s->queryid, &nothing, &s->waited, none));
 	}
 }
 
@@ -518,6 +621,7 @@ pgv_differences_take(PgvDifferences *d)
 	look->rows->row = palloc(look->room * sizeof(PgvActiveRow *));
 	look->bursts = make_hash("pg_vitals bursts", sizeof(PgvStatementKey),
 							 sizeof(PgvBursts), CurrentMemoryContext);
+	look->waited = pgv_waited_take(d->reader);
 	d->valid = false;
 	d->look++;
 	pgv_pending_collect();
@@ -532,6 +636,7 @@ pgv_differences_take(PgvDifferences *d)
 	add_growth(look->rows, &d->residuals, &look->residuals);
 	settle_gone(look);
 	tell_other_bursts(look);
+	tell_other_waits(look);
 	round_off(&look->rows->other);
 	d->valid = true;
 	return valid ? look->rows : NULL;

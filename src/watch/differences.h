@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "collect/statements.h"
+#include "watch/waited.h"
 
 /* What is told of a statement for some time. */
 typedef struct PgvWork
@@ -28,14 +29,18 @@ typedef struct PgvWork
 	int64		bursts;			/* of N+1, likely or proven */
 } PgvWork;
 
-/* Behind it stand the counts of its histogram, then the numbers of the buckets. */
+/*
+ * Behind it stand what was waited, where there is something; the counts of its
+ * histogram, not empty; the numbers of these buckets; and the PgvWaitedParts.
+ */
 typedef struct PgvActiveRow
 {
 	PgvStatementKey key;		/* all zero: what has no row of its own */
 	uint64		queryid;
 	PgvWork		sums;
 	uint32		nbuckets;
-	uint32		count[FLEXIBLE_ARRAY_MEMBER];
+	uint32		nparts;
+	double		part[FLEXIBLE_ARRAY_MEMBER];
 } PgvActiveRow;
 
 /* What the counters were when one last looked; private to a process. */
@@ -45,8 +50,10 @@ typedef struct PgvActiveRows
 {
 	int			n;
 	PgvActiveRow **row;
+	double		sampled_ms;		/* that the waits are of */
 	/* activity that belongs to none of them, with a dense histogram */
 	PgvWork		other;
+	PgvWaited	other_waited;
 	uint64		other_buckets[PGV_HISTOGRAM_BUCKETS];
 } PgvActiveRows;
 
@@ -56,8 +63,11 @@ extern int	pgv_differences_locks(void);
 /* The caller holds AddinShmemInitLock. */
 extern void pgv_differences_shmem_init(void);
 
-/* A look at nothing: the first one to come only sees how things stand. */
-extern PgvDifferences *pgv_differences_create(MemoryContext context);
+/*
+ * A look at nothing: the first one to come only sees how things stand.  "reader"
+ * is which of the tables of watch/waited is its own.
+ */
+extern PgvDifferences *pgv_differences_create(MemoryContext context, int reader);
 
 /*
  * Keep resets away, from a look to where what it found is written to: a lock,
@@ -76,16 +86,19 @@ extern void pgv_differences_release(void);
  */
 extern PgvActiveRows *pgv_differences_take(PgvDifferences *d);
 
-/*
- * A row's size; the numbers of its buckets; its histogram added to a dense one;
- * and a row made of sums and a dense histogram.
- */
-extern Size pgv_active_row_size(uint32 nbuckets);
-extern const uint16 *pgv_active_row_buckets(const PgvActiveRow *row);
+/* A row's size; that of the largest. */
+extern Size pgv_active_row_size(const PgvActiveRow *row);
+extern Size pgv_active_row_most(void);
+
+/* Its histogram added to a dense one; what was waited, likewise. */
 extern void pgv_active_row_spread(uint64 *buckets, const PgvActiveRow *row);
+extern void pgv_active_row_spread_waited(PgvWaited *waited, const PgvActiveRow *row);
+
+/* A row made of sums, waits (NULL: none) and a dense histogram. */
 extern PgvActiveRow *pgv_active_row_make(const PgvStatementKey *key,
 										 uint64 queryid,
 										 const PgvWork *sums,
+										 const PgvWaited *waited,
 										 const uint64 *buckets);
 
 /* Add (sign 1) or subtract (-1). */

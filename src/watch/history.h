@@ -42,7 +42,8 @@ typedef struct PgvActivity
 	uint32		event;			/* the server's number, of this run */
 	uint8		phase;			/* a PgvPhase */
 	uint8		backend;		/* a BackendType */
-	uint8		parallel;		/* 1: a parallel worker */
+	uint8		parallel:1;		/* a parallel worker */
+	uint8		toplevel:1;		/* of the statement: the client's own */
 	uint8		nblockers;		/* all of them; 0 if it was not asked */
 	int			blockers[PGV_BLOCKERS]; /* pids; 0: a prepared transaction */
 	char		application[NAMEDATALEN];

@@ -19,7 +19,8 @@
  * and waits for nobody: the root of the chain.
  *
  * Sums are kept in a table in private memory, of fixed size, and brought to
- * the kind "waits" once a second, or earlier when the table is nearly full.
+ * the kind "waits" and to the windows' tables (watch/waited) once a second, or
+ * earlier when the table is nearly full or a window ends.
  * What was summed up when statistics are reset, less than a second's, is
  * forgotten.
  *
@@ -43,6 +44,7 @@
 #include "watch/history.h"
 #include "watch/look.h"
 #include "watch/sampler.h"
+#include "watch/waited.h"
 
 #define PGV_SUMS 2048			/* power of two */
 #define PGV_SUMS_FULL (PGV_SUMS * 3 / 4)
@@ -61,7 +63,8 @@ typedef struct PgvSumKey
 	uint64		route;
 	uint64		application;	/* hash of the name */
 	uint32		event;			/* the server's number, of this run */
-	uint16		phase;
+	uint8		phase;
+	uint8		toplevel;		/* 1: the client's own statement */
 	uint8		backend;		/* a BackendType */
 	uint8		parallel;		/* 1: a parallel worker */
 } PgvSumKey;
@@ -81,6 +84,7 @@ typedef struct PgvSum
 
 static PgvSum *sums = NULL;
 static int	nsums = 0;
+static double looked_ms = 0;	/* that the passes stand for; not told yet */
 static TimestampTz last_pass = 0;
 static TimestampTz last_merge = 0;
 static uint64 generation;		/* of the store */
@@ -124,14 +128,28 @@ merge_sum(const PgvSum *sum)
 	pgv_store_offer(&pgv_kind_waits, &key, &delta);
 }
 
+/* What was seen of a statement goes to the present windows, too. */
+static void
+tell_windows(const PgvSum *sum)
+{
+	PgvStatementKey key = {sum->key.dbid, sum->key.userid, sum->key.fingerprint, sum->key.toplevel};
+
+	pgv_waited_add(&key, sum->queryid, (PgvPhase) sum->key.phase, sum->key.event,
+				   sum->ms, sum->squares);
+}
+
 static void
 merge_sums(void)
 {
+	if (looked_ms > 0)
+		pgv_waited_looked(looked_ms);
+	looked_ms = 0;
 	for (int i = 0; nsums > 0 && i < PGV_SUMS; i++)
 	{
 		if (sums[i].samples == 0)
 			continue;
 		merge_sum(&sums[i]);
+		tell_windows(&sums[i]);
 		sums[i].samples = 0;
 	}
 	nsums = 0;
@@ -143,6 +161,7 @@ forget_sums(void)
 	for (int i = 0; i < PGV_SUMS; i++)
 		sums[i].samples = 0;
 	nsums = 0;
+	looked_ms = 0;
 }
 
 /* The sum of a key, which is made if need be: there is room. */
@@ -167,6 +186,13 @@ begin_sum(PgvSum *sum, const PgvSumKey *key, const char *application, TimestampT
 	nsums++;
 }
 
+/* What only the text tells is what the client has sent. */
+static bool
+is_toplevel(const PgvSample *s)
+{
+	return !s->has_statement || s->slot.now.fingerprint == 0 || s->slot.now.toplevel;
+}
+
 static void
 add_sample(const PgvSample *s, TimestampTz now, double ms)
 {
@@ -180,7 +206,8 @@ add_sample(const PgvSample *s, TimestampTz now, double ms)
 	key.route = s->has_statement ? s->slot.now.route : 0;
 	key.application = pgv_waits_application(s->status.application);
 	key.event = s->event;
-	key.phase = (uint16) s->phase;
+	key.phase = (uint8) s->phase;
+	key.toplevel = is_toplevel(s);
 	key.backend = (uint8) s->status.type;
 	key.parallel = s->parallel;
 	sum = sum_of(&key);
@@ -220,6 +247,7 @@ note(const PgvSample *s, TimestampTz now)
 	row->pid = s->pid;
 	row->leader_pid = s->parallel && s->has_slot ? s->slot.pid : 0;
 	row->parallel = s->parallel;
+	row->toplevel = is_toplevel(s);
 	row->dbid = s->proc->databaseId;
 	row->userid = pgv_look_role(s);
 	row->event = s->event;
@@ -285,6 +313,7 @@ charge_root(const PgvActivity *root, double ms)
 	key.application = pgv_waits_application(root->application);
 	key.event = root->event;
 	key.phase = root->phase;
+	key.toplevel = root->toplevel;
 	key.backend = root->backend;
 	key.parallel = root->parallel;
 	sum = sum_of(&key);
@@ -395,6 +424,15 @@ pgv_sampler_interval(void)
 }
 
 void
+pgv_sampler_tell(void)
+{
+	if (sums == NULL)
+		return;
+	check_reset();
+	merge_sums();
+}
+
+void
 pgv_sampler_tick(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -412,6 +450,7 @@ pgv_sampler_tick(void)
 
 		pgv_history_pass(now, ms);
 		pass(now, ms, second);
+		looked_ms += ms;
 		last_pass = now;
 	}
 	if (!second && pgv_sample_interval_ms != 0)

@@ -17,4 +17,10 @@
 extern int	pgv_sampler_interval(void);
 extern void pgv_sampler_tick(void);
 
+/*
+ * For the worker's other ticks: bring away what has been summed up by now.  Takes
+ * locks of the store.
+ */
+extern void pgv_sampler_tell(void);
+
 #endif							/* PGV_SAMPLER_H */

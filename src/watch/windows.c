@@ -11,7 +11,8 @@
  * writes them into the place that is next: rows packed one behind the other, each
  * with the histogram's buckets that it used.  What was not active has no row; a
  * window in which nothing was has none at all, but is there.  Where the rows
- * exceed the place, those with the least time are folded into one with an empty
+ * exceed the place, those with the least time (of executions that ended, or seen by the
+ * sampler) are folded into one with an empty
  * key, "<other>"; there also goes what has no row in the table of statements any
  * more.  So sums over a window are exact.
  *
@@ -35,10 +36,11 @@
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
+#include "watch/sampler.h"
 #include "watch/windows.h"
 
 #define PGV_WINDOWS_TRANCHE "pg_vitals_windows"
-#define PGV_WINDOWS_LEAST 4096	/* bytes of a place; "<other>" needs 2.3 kB */
+#define PGV_WINDOWS_LEAST 4096	/* bytes of a place; "<other>" needs 2.4 kB */
 #define PGV_WINDOWS_WAIT_S 60	/* for the worker, by pgv_windows_close */
 #define PGV_WINDOWS_POLL_MS 5
 #define PGV_WINDOWS_SLACK_MS 500	/* that a tick may come early */
@@ -58,6 +60,7 @@ typedef struct PgvSharedWindow
 	uint64		number;			/* from 1 on; 0: there is none */
 	TimestampTz start;
 	TimestampTz end;
+	double		sampled_ms;		/* that the waits are of */
 	uint32		nrows;
 	uint32		used;			/* bytes of rows */
 	char		rows[FLEXIBLE_ARRAY_MEMBER];
@@ -71,6 +74,8 @@ typedef struct PgvSharedWindows
 	Latch	   *worker;			/* NULL: there was none yet */
 	uint64		written[PGV_RESOLUTIONS];	/* the ring's lock */
 } PgvSharedWindows;
+
+StaticAssertDecl(PGV_RESOLUTIONS <= PGV_WAITED_READERS, "windows of each length need waits of their own");
 
 static PgvSharedWindows *shared = NULL;
 static LWLockPadded *locks = NULL;
@@ -148,18 +153,29 @@ pgv_windows_shmem_init(void)
 
 /* ----- writing ----- */
 
+/* Its time: what has ended, or what was seen, which may not have ended. */
+static double
+weight(const PgvActiveRow *row)
+{
+	PgvWaited	waited = {0};
+
+	pgv_active_row_spread_waited(&waited, row);
+	return Max(row->sums.exec_ms + row->sums.plan_ms,
+			   pgv_waited_total(&waited) + waited.part[PGV_WAITED_CPU] + waited.part[PGV_WAITED_IDLE]);
+}
+
 /* More time first, then more calls. */
 static int
 by_weight(const void *a, const void *b)
 {
-	const PgvWork *x = &(*(PgvActiveRow *const *) a)->sums;
-	const PgvWork *y = &(*(PgvActiveRow *const *) b)->sums;
-	double		x_ms = x->exec_ms + x->plan_ms;
-	double		y_ms = y->exec_ms + y->plan_ms;
+	const PgvActiveRow *x = *(PgvActiveRow *const *) a;
+	const PgvActiveRow *y = *(PgvActiveRow *const *) b;
+	double		x_ms = weight(x);
+	double		y_ms = weight(y);
 
 	if (x_ms != y_ms)
 		return x_ms > y_ms ? -1 : 1;
-	return x->calls > y->calls ? -1 : x->calls < y->calls;
+	return x->sums.calls > y->sums.calls ? -1 : x->sums.calls < y->sums.calls;
 }
 
 /*
@@ -170,8 +186,9 @@ static Size
 fold(PgvActiveRows *rows)
 {
 	static const PgvWork nothing;
+	static const PgvWaited nowhere;
 	static const PgvStatementKey nobody;
-	Size		room = row_room() - pgv_active_row_size(PGV_HISTOGRAM_BUCKETS);
+	Size		room = row_room() - pgv_active_row_most();
 	Size		used = 0;
 	int			kept = 0;
 	PgvActiveRow *other;
@@ -180,11 +197,12 @@ fold(PgvActiveRows *rows)
 	for (int i = 0; i < rows->n; i++)
 	{
 		PgvActiveRow *row = rows->row[i];
-		Size		size = pgv_active_row_size(row->nbuckets);
+		Size		size = pgv_active_row_size(row);
 
 		if (used + size > room)
 		{
 			pgv_work_add(&rows->other, &row->sums, 1);
+			pgv_active_row_spread_waited(&rows->other_waited, row);
 			pgv_active_row_spread(rows->other_buckets, row);
 			continue;
 		}
@@ -192,13 +210,14 @@ fold(PgvActiveRows *rows)
 		rows->row[kept++] = row;
 	}
 	rows->n = kept;
-	if (memcmp(&rows->other, &nothing, sizeof(nothing)) == 0)
+	if (memcmp(&rows->other, &nothing, sizeof(nothing)) == 0 &&
+		memcmp(&rows->other_waited, &nowhere, sizeof(nowhere)) == 0)
 		return used;
-	other = pgv_active_row_make(&nobody, 0, &rows->other, rows->other_buckets);
+	other = pgv_active_row_make(&nobody, 0, &rows->other, &rows->other_waited, rows->other_buckets);
 	if (rows->n > 0)
 		rows->row = repalloc_huge(rows->row, (rows->n + 1) * sizeof(PgvActiveRow *));
 	rows->row[rows->n++] = other;
-	return used + pgv_active_row_size(other->nbuckets);
+	return used + pgv_active_row_size(other);
 }
 
 static void
@@ -214,12 +233,13 @@ write_window(PgvResolution resolution, TimestampTz start, TimestampTz end,
 	place->number = shared->written[resolution];
 	place->start = start;
 	place->end = end;
+	place->sampled_ms = rows->sampled_ms;
 	place->nrows = rows->n;
 	place->used = (uint32) used;
 	at = place->rows;
 	for (int i = 0; i < rows->n; i++)
 	{
-		Size		size = pgv_active_row_size(rows->row[i]->nbuckets);
+		Size		size = pgv_active_row_size(rows->row[i]);
 
 		memcpy(at, rows->row[i], size);
 		at += size;
@@ -236,7 +256,7 @@ end_window(PgvResolution resolution)
 	PgvActiveRows *rows;
 
 	if (differences[resolution] == NULL)
-		differences[resolution] = pgv_differences_create(TopMemoryContext);
+		differences[resolution] = pgv_differences_create(TopMemoryContext, resolution);
 	pgv_differences_hold();
 	now = GetCurrentTimestamp();
 	rows = pgv_differences_take(differences[resolution]);
@@ -265,6 +285,7 @@ pgv_windows_tick(void)
 	bool		asked = requested != pg_atomic_read_u64(&shared->done);
 
 	shared->worker = MyLatch;
+	pgv_sampler_tell();
 	for (int i = 0; i < PGV_RESOLUTIONS; i++)
 	{
 		int			due_ms = resolutions[i].seconds * 1000 - PGV_WINDOWS_SLACK_MS;
@@ -356,12 +377,13 @@ pgv_windows_scan(PgvResolution resolution, TimestampTz after,
 		window.seconds = resolutions[resolution].seconds;
 		window.start = copy->start;
 		window.end = copy->end;
+		window.sampled_ms = copy->sampled_ms;
 		window.nrows = copy->nrows;
 		callback(&window, NULL, arg);
 		for (uint32 i = 0; i < copy->nrows; i++)
 		{
 			callback(&window, (PgvActiveRow *) at, arg);
-			at += pgv_active_row_size(((PgvActiveRow *) at)->nbuckets);
+			at += pgv_active_row_size((PgvActiveRow *) at);
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -381,7 +403,7 @@ remove_rows(PgvSharedWindow *place, PgvWindowMatch match, void *arg)
 	while (from < end)
 	{
 		PgvActiveRow *row = (PgvActiveRow *) from;
-		Size		size = pgv_active_row_size(row->nbuckets);
+		Size		size = pgv_active_row_size(row);
 
 		if (match(row, arg))
 			place->nrows--;

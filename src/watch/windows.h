@@ -27,6 +27,7 @@ typedef struct PgvWindow
 	int			seconds;		/* nominal length */
 	TimestampTz start;
 	TimestampTz end;
+	double		sampled_ms;		/* that the waits are of; 0: nothing was looked at */
 	int			nrows;
 } PgvWindow;
 
