@@ -844,7 +844,7 @@ run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 	frame->leftover = true;
 	if (frame->counted && ms > pgv_slow_look_ms)
 		frame->slow = pgv_slow_failed(frame->slow, queryDesc, &frame->statement, ms,
-									  arrival.plan_ms, sqlstate);
+									  arrival.plan_ms, true, sqlstate);
 	pgv_frame_publish(frame, queryDesc, outcome_of(sqlstate));
 	if (frame->counted)
 		pgv_errors_failed(&frame->statement, ms, sqlstate);
@@ -1013,7 +1013,8 @@ look_at(PgvFrame *frame, QueryDesc *queryDesc, bool complete)
 	if (rows_counted && pgv_nodes_judge(queryDesc, &frame->statement, frame->plan.planid) &&
 		pgv_count_rows)
 		pgv_suspects_mark(frame->statement.fingerprint);
-	frame->slow = pgv_slow_gather(frame->slow, queryDesc, &frame->statement, ms, arrival.plan_ms);
+	frame->slow = pgv_slow_gather(frame->slow, queryDesc, &frame->statement, ms,
+								  arrival.plan_ms, false);
 	if (frame->slow != NULL && pgv_slow_is(ms))
 		pgv_slow_describe(frame->slow, queryDesc, rows_counted);
 	if (complete && pgv_count_rows && frame->plan.planid != 0 && is_suspicious(frame, queryDesc))
@@ -1302,7 +1303,7 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	pgv_measure_end(&measure, &frame->usage);
 	if (unlikely(frame->usage.time_ms > pgv_slow_look_ms) && frame->counted)
 		frame->slow = pgv_slow_gather(frame->slow, queryDesc, &frame->statement,
-									  frame->usage.time_ms, arrival.plan_ms);
+									  frame->usage.time_ms, arrival.plan_ms, true);
 	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
 		note_last_end(pgv_measured_at());

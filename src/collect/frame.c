@@ -391,7 +391,7 @@ pgv_frames_terminated(int sqlstate)
 		ms = frame->usage.time_ms;
 		frame->leftover = true;
 		if (frame->counted && ms > pgv_slow_look_ms)
-			frame->slow = pgv_slow_failed(frame->slow, frame->query, &frame->statement, ms, -1, sqlstate);
+			frame->slow = pgv_slow_failed(frame->slow, frame->query, &frame->statement, ms, -1, false, sqlstate);
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_FAILED);
 		if (frame->counted && sqlstate != 0)
 			pgv_errors_failed(&frame->statement, ms, sqlstate);

@@ -39,6 +39,7 @@ typedef struct PgvNow
 	Oid			userid;
 	uint8		phase;			/* a PgvPhase */
 	bool		toplevel;
+	bool		resumed;		/* another has been in its place meanwhile */
 } PgvNow;
 
 /* One line of the cache for each backend; it alone writes to it. */
@@ -47,6 +48,7 @@ typedef struct PgvNowSlot
 	uint32		changes;		/* odd while it is being written */
 	int			pid;			/* whose it is; 0: nobody's yet */
 	Oid			dbid;
+	bool		left_alone;		/* what a nested one was when it was left: not resumed */
 	TimestampTz ended;			/* the client's last statement */
 	PgvNow		now;
 } PgvNowSlot;
@@ -117,6 +119,7 @@ pgv_now_enter(PgvNowOuter *outer, const PgvStatementRef *ref, PgvPhase phase,
 	slot->now.userid = ref->userid;
 	slot->now.phase = phase;
 	slot->now.toplevel = ref->toplevel;
+	slot->now.resumed = false;
 	pgv_now_end_change(slot);
 }
 
@@ -134,8 +137,10 @@ pgv_now_leave(const PgvNowOuter *outer)
 		slot->now.phase = PGV_PHASE_IDLE;
 		return;
 	}
+	slot->left_alone = !slot->now.resumed;
 	pgv_now_begin_change(slot);
 	slot->now = outer->now;
+	slot->now.resumed = true;
 	pgv_now_end_change(slot);
 }
 

@@ -156,9 +156,24 @@ note_parameters(PgvSlowRecord *r, ParamListInfo params)
 	}
 }
 
+/*
+ * What the sampler saw.  What has been executed in parts, as a cursor, has it of each
+ * part; where one is missing, nothing is told.
+ */
+static void
+gather_trail(PgvSlow *slow, const PgvStatementRef *ref, bool left)
+{
+	PgvTrail   *trail = &slow->record.trail;
+	bool		known = ref->toplevel ? pgv_trail_gather(trail, &slow->gathered) :
+		pgv_trail_gather_nested(trail, &slow->run, ref->fingerprint, left);
+
+	slow->torn = !ref->toplevel && (slow->torn || !known);
+	slow->record.looked_at = known && !slow->torn;
+}
+
 PgvSlow *
 pgv_slow_gather(PgvSlow *slow, QueryDesc *query, const PgvStatementRef *ref,
-				double ms, double plan_ms)
+				double ms, double plan_ms, bool left)
 {
 	if (slow == NULL)
 	{
@@ -168,18 +183,18 @@ pgv_slow_gather(PgvSlow *slow, QueryDesc *query, const PgvStatementRef *ref,
 			return NULL;
 		slow->record.began = GetCurrentTimestamp() - (TimestampTz) (ms * 1000);
 		slow->record.plan_ms = ref->toplevel ? plan_ms : -1;
+		slow->run = 1;
 		note_parameters(&slow->record, query->params);
 	}
-	if (ref->toplevel)
-		slow->record.looked_at = pgv_trail_gather(&slow->record.trail, &slow->gathered);
+	gather_trail(slow, ref, left);
 	return slow;
 }
 
 PgvSlow *
 pgv_slow_failed(PgvSlow *slow, QueryDesc *query, const PgvStatementRef *ref,
-				double ms, double plan_ms, int sqlstate)
+				double ms, double plan_ms, bool left, int sqlstate)
 {
-	slow = pgv_slow_gather(slow, query, ref, ms, plan_ms);
+	slow = pgv_slow_gather(slow, query, ref, ms, plan_ms, left);
 	if (slow != NULL)
 		slow->record.sqlstate = sqlstate;
 	return slow;
@@ -541,13 +556,14 @@ static void
 begin_record(PgvSlowRecord *r, const PgvExecution *e)
 {
 	PgvTrailKey none = {0};
+	uint32		no_run = 1;
 
 	memset(r, 0, sizeof(*r));
 	r->began = GetCurrentTimestamp() - (TimestampTz) (e->usage->time_ms * 1000);
 	r->plan_ms = -1;
 	r->nparameters = -1;
-	if (e->statement->toplevel)
-		r->looked_at = pgv_trail_gather(&r->trail, &none);
+	r->looked_at = e->statement->toplevel ? pgv_trail_gather(&r->trail, &none) :
+		pgv_trail_gather_nested(&r->trail, &no_run, e->statement->fingerprint, true);
 }
 
 void

@@ -70,6 +70,8 @@ typedef struct PgvSlow
 {
 	PgvSlowRecord record;
 	PgvTrailKey gathered;
+	uint32		run;			/* of a nested one, that was gathered last */
+	bool		torn;			/* not all of its waits are known */
 } PgvSlow;
 
 extern Size pgv_slow_shmem_size(void);
@@ -87,15 +89,16 @@ pgv_slow_is(double ms)
 /*
  * A query has been run (further), and has taken so many ms by now: gather what is
  * known only while it lasts, in memory of its own.  plan_ms: of the client's
- * statement; negative if it is not known.  Returns that memory, NULL without
- * any.  Raises nothing; takes no lock.
+ * statement; negative if it is not known.  left: collect/now has been told that it
+ * is not executing any more.  Returns that memory, NULL without any.  Raises
+ * nothing; takes no lock.
  */
-extern PgvSlow *pgv_slow_gather(PgvSlow *slow, QueryDesc *query,
-								const PgvStatementRef *ref, double ms, double plan_ms);
+extern PgvSlow *pgv_slow_gather(PgvSlow *slow, QueryDesc *query, const PgvStatementRef *ref,
+								double ms, double plan_ms, bool left);
 
 /* Likewise, of one that has failed, by an error with this SQLSTATE. */
 extern PgvSlow *pgv_slow_failed(PgvSlow *slow, QueryDesc *query, const PgvStatementRef *ref,
-								double ms, double plan_ms, int sqlstate);
+								double ms, double plan_ms, bool left, int sqlstate);
 
 /*
  * Likewise, when it has run to its end, what may take time and memory: the lengths

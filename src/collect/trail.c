@@ -17,6 +17,13 @@
  * to be written for it when a statement begins: the worker begins anew with the
  * first sample that is of another.
  *
+ * What runs inside the client's statement is told by the changes of that slot: they
+ * go on whenever a statement is entered or left, so as long as they stay as they are, it
+ * is one execution.  What is seen of the innermost one is added up by itself, too,
+ * and begins anew when another is.  An execution in which others were has had several
+ * such stretches, of which only the last is there: its backend knows that, and says
+ * nothing.
+ *
  * Of each statement so many events are told apart as there is room for; the
  * rest is added up.
  *
@@ -39,6 +46,8 @@ typedef struct PgvSharedTrail
 	int			pid;			/* of whom it tells; 0: of nobody yet */
 	PgvTrailKey statement;
 	PgvTrail	trail;
+	uint32		run;			/* changes of the slot: which execution, nested or not */
+	PgvTrail	innermost;		/* of it alone */
 } PgvSharedTrail;
 
 static PgvSharedTrail *trails = NULL;
@@ -96,7 +105,8 @@ change(PgvSharedTrail *place)
 }
 
 void
-pgv_trail_note(int procno, int pid, const PgvTrailKey *statement, uint32 event, double ms)
+pgv_trail_note(int procno, int pid, const PgvTrailKey *statement,
+			   uint32 run, uint32 event, double ms)
 {
 	PgvSharedTrail *place = &trails[procno];
 
@@ -107,10 +117,17 @@ pgv_trail_note(int procno, int pid, const PgvTrailKey *statement, uint32 event, 
 	if (place->pid != pid || !same_statement(&place->statement, statement))
 	{
 		memset(&place->trail, 0, sizeof(place->trail));
+		memset(&place->innermost, 0, sizeof(place->innermost));
 		place->pid = pid;
 		place->statement = *statement;
 	}
+	if (place->run != run)
+	{
+		memset(&place->innermost, 0, sizeof(place->innermost));
+		place->run = run;
+	}
 	add_seen(seen_at(&place->trail, event), 1, ms);
+	add_seen(seen_at(&place->innermost, event), 1, ms);
 	change(place);
 }
 
@@ -131,27 +148,67 @@ read_place(const PgvSharedTrail *place, PgvSharedTrail *copy)
 	return false;
 }
 
+static void
+add_trail(PgvTrail *into, const PgvTrail *trail)
+{
+	for (uint32 i = 0; i < trail->n; i++)
+	{
+		const PgvSeen *seen = &trail->seen[i];
+
+		add_seen(seen_at(into, seen->event), seen->samples, seen->ms);
+	}
+	add_seen(&into->others, trail->others.samples, trail->others.ms);
+}
+
+/* Which statement of the client is at hand?  False: it is not looked at. */
+static bool
+statement_at_hand(PgvTrailKey *statement)
+{
+	if (pgv_sample_interval_ms == 0 || pgv_now_slot == NULL || trails == NULL)
+		return false;
+	statement->ended = pgv_now_slot->ended;
+	statement->since = pgv_now_slot->now.since;
+	return true;
+}
+
+static bool
+read_own(PgvSharedTrail *copy, const PgvTrailKey *statement)
+{
+	return read_place(&trails[PGV_PROCNO()], copy) && copy->pid == MyProcPid &&
+		same_statement(&copy->statement, statement);
+}
+
 bool
 pgv_trail_gather(PgvTrail *into, PgvTrailKey *last)
 {
 	PgvSharedTrail copy;
 	PgvTrailKey now;
 
-	if (pgv_sample_interval_ms == 0 || pgv_now_slot == NULL || trails == NULL)
+	if (!statement_at_hand(&now))
 		return false;
-	now.ended = pgv_now_slot->ended;
-	now.since = pgv_now_slot->now.since;
-	if (same_statement(&now, last) || !read_place(&trails[PGV_PROCNO()], &copy))
+	if (same_statement(&now, last))
 		return true;
+	if (read_own(&copy, &now))
+		add_trail(into, &copy.trail);
 	*last = now;
-	if (copy.pid != MyProcPid || !same_statement(&copy.statement, &now))
-		return true;
-	for (uint32 i = 0; i < copy.trail.n; i++)
-	{
-		const PgvSeen *seen = &copy.trail.seen[i];
+	return true;
+}
 
-		add_seen(seen_at(into, seen->event), seen->samples, seen->ms);
-	}
-	add_seen(&into->others, copy.trail.others.samples, copy.trail.others.ms);
+bool
+pgv_trail_gather_nested(PgvTrail *into, uint32 *last, uint64 fingerprint, bool left)
+{
+	PgvSharedTrail copy;
+	PgvTrailKey statement;
+	uint32		run;
+
+	if (!statement_at_hand(&statement) ||
+		(left ? !pgv_now_slot->left_alone :
+		 pgv_now_slot->now.resumed || pgv_now_slot->now.fingerprint != fingerprint))
+		return false;
+	/* to leave it was one change, which is counted twice */
+	run = pgv_now_slot->changes - (left ? 2 : 0);
+	if (run != *last && read_own(&copy, &statement) && copy.run == run)
+		add_trail(into, &copy.innermost);
+	*last = run;
 	return true;
 }

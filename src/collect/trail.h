@@ -44,10 +44,11 @@ extern void pgv_trail_shmem_init(void);
 /*
  * The worker's: process "pid", whose place is "procno", or one that works for it
  * in parallel, was seen at an event, for so many ms, while it executed this
- * statement.  Takes no lock, raises nothing.
+ * statement; run: the changes of its slot of collect/now, which stay as they are
+ * while it executes the same one, nested or not.  Takes no lock, raises nothing.
  */
 extern void pgv_trail_note(int procno, int pid, const PgvTrailKey *statement,
-						   uint32 event, double ms);
+						   uint32 run, uint32 event, double ms);
 
 /*
  * The backend's own: add to "into" what was seen of the client's statement at
@@ -56,5 +57,14 @@ extern void pgv_trail_note(int procno, int pid, const PgvTrailKey *statement,
  * Takes no lock, raises nothing.
  */
 extern bool pgv_trail_gather(PgvTrail *into, PgvTrailKey *last);
+
+/*
+ * Likewise of the nested statement that runs (left: that has just been left), from
+ * its beginning, or where it was gone on with.  "last" is 1 at first.  Returns
+ * false if it is not looked at, or another that is counted has been executed in it,
+ * or is still, whose samples are not its own.
+ */
+extern bool pgv_trail_gather_nested(PgvTrail *into, uint32 *last,
+									uint64 fingerprint, bool left);
 
 #endif							/* PGV_TRAIL_H */

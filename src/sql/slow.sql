@@ -131,7 +131,7 @@ COMMENT ON COLUMN slow_statements.wal_bytes IS
 COMMENT ON COLUMN slow_statements.sqlstate IS
 'of the error that ended it; NULL if it did not fail';
 COMMENT ON COLUMN slow_statements.waits IS
-'what this execution was seen at by the sampler, an array of objects with wait_event_type, wait_event, samples and wait_time in ms, what took most first; CPU where it did not wait; parallel workers included; NULL with pg_vitals.sample_interval = 0 and for statements inside functions';
+'what this execution was seen at by the sampler, an array of objects with wait_event_type, wait_event, samples and wait_time in ms, what took most first; CPU where it did not wait; parallel workers included; NULL with pg_vitals.sample_interval = 0, and for statements inside functions in which others were executed';
 COMMENT ON COLUMN slow_statements.parameter_count IS
 'number of parameters that the client gave; NULL if there are none';
 COMMENT ON COLUMN slow_statements.parameters IS

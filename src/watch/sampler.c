@@ -352,7 +352,7 @@ leave_trail(const PgvSample *s, double ms)
 	PgvTrailKey statement = {s->slot.ended, s->slot.now.since};
 
 	if (s->has_slot && s->phase == PGV_PHASE_EXECUTING)
-		pgv_trail_note(s->slot_procno, s->slot.pid, &statement, s->event, ms);
+		pgv_trail_note(s->slot_procno, s->slot.pid, &statement, s->slot.changes, s->event, ms);
 }
 
 static void

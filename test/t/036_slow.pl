@@ -101,6 +101,53 @@ $waiter->query_safe('SELECT pg_sleep(0.6)');
 $holder->query_safe('COMMIT');
 is(ask(q{SELECT sqlstate, waits -> 0 ->> 'wait_event', query FROM vitals.slow_statements WHERE application_name = 'fails' ORDER BY ended_at}),
 	"55P03|transactionid|UPDATE item SET n = \$1 WHERE id = \$2\n|PgSleep|SELECT pg_sleep(\$1)", 'and is recorded with its SQLSTATE and wait');
+# inside functions: each execution has its own, however often its statement has been run
+# in the same one of the client; so have those that fail, are told in parts (a cursor), or are no queries
+ask(q{
+	CREATE FUNCTION naps() RETURNS void LANGUAGE plpgsql AS $$
+	DECLARE r record;
+	BEGIN
+		FOR i IN 1 .. 2 LOOP PERFORM pg_sleep(i * 0.4) AS nap; END LOOP;
+		UPDATE item SET n = 7 WHERE id = 4;
+		FOR r IN SELECT g AS part, pg_sleep(0.05) FROM generate_series(1, 12) AS g LOOP PERFORM pg_sleep(0.01) AS between; END LOOP;
+		BEGIN
+			SET LOCAL lock_timeout = 400; PERFORM n FROM item WHERE id = 5 FOR UPDATE;
+		EXCEPTION WHEN lock_not_available THEN NULL;
+		END;
+		LOCK TABLE other_item;
+	END $$;
+	CREATE TABLE other_item (id int);
+	CREATE FUNCTION calls_naps() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM naps() AS calling; END $$});
+$holder->query_safe('BEGIN; UPDATE item SET n = 0 WHERE id IN (4, 5)');
+my $other = named('other');
+$other->query_safe('BEGIN; LOCK TABLE other_item');
+my $nested = named('nested');
+$nested->query_safe(q{SET pg_vitals.track = 'all'; SET pg_vitals.slow_threshold = 200});
+start('nested', $nested, 'SELECT calls_naps()');
+sleep(0.3);
+$holder->query_safe('ROLLBACK; BEGIN; UPDATE item SET n = 0 WHERE id = 5');
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'nested' AND wait_event = 'relation'}) or die;
+sleep(0.3);
+$other->query_safe('ROLLBACK');
+finish($nested);
+$holder->query_safe('ROLLBACK');
+$other->quit;
+my @inside = map { [ split /\|/ ] } split /\n/, ask(q{SELECT query, waits IS NULL, waits -> 0 ->> 'wait_event', exec_time,
+		waits -> 0 ->> 'wait_time' FROM vitals.slow_statements WHERE application_name = 'nested' AND NOT toplevel ORDER BY ended_at});
+is(join("\n", map { "$$_[0]|$$_[1]|" . ($$_[2] // '') } @inside), join("\n",
+	('SELECT pg_sleep($1 * $2) AS nap|f|PgSleep') x 2,
+	'UPDATE item SET n = $1 WHERE id = $2|f|transactionid', 'SELECT g AS part, pg_sleep($1) FROM generate_series($2, $3) AS g|f|PgSleep',
+	'SELECT n FROM item WHERE id = $1 FOR UPDATE|f|transactionid', 'LOCK TABLE other_item|f|relation', 'SELECT naps() AS calling|t|'),
+	'executions inside functions have their own waits; of one in which others were executed they are not known');
+foreach my $row (grep { $$_[1] eq 'f' } @inside)
+{
+	cmp_ok($$row[4], '<', $$row[3] * 1.1 + 50, "$$row[0]: not more than there was, $$row[3] ms");
+	cmp_ok($$row[4], '>', $$row[3] * 0.6 - 50, 'most of it');
+}
+is(ask(q{SELECT count(*) FROM vitals.slow_statements, json_array_elements(waits) AS w
+	WHERE application_name = 'nested' AND NOT toplevel AND w ->> 'wait_event' <> waits -> 0 ->> 'wait_event' AND (w ->> 'wait_time')::float > 100}), 0,
+	'and nothing of the others\'');
+$nested->quit;
 # a terminated session
 my $victim = named('victim');
 $victim->query_safe(q{SET pg_vitals.slow_threshold = '100ms'});
