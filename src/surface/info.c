@@ -28,6 +28,7 @@
 #include "collect/statements.h"
 #include "collect/suspects.h"
 #include "collect/trail.h"
+#include "collect/transactions.h"
 #include "collect/waits.h"
 #include "store/persist.h"
 #include "store/store.h"
@@ -48,6 +49,9 @@ static Size (*const other_memory[]) (void) = {
 	pgv_plantext_shmem_size,
 	pgv_recent_shmem_size,
 	pgv_across_shmem_size,
+	pgv_newcomers_shmem_size,
+	pgv_transactions_shmem_size,
+	pgv_persist_shmem_size,
 	pgv_overhead_shmem_size,
 	pgv_brake_shmem_size,
 	pgv_texts_shmem_size,

@@ -84,6 +84,9 @@ typedef struct PgvSum
 
 static PgvSum *sums = NULL;
 static int	nsums = 0;
+
+/* What is in which place of them, so that a search stays in the cache; 0: free. */
+static uint32 tags[PGV_SUMS];
 static double looked_ms = 0;	/* that the passes stand for; not told yet */
 static TimestampTz last_pass = 0;
 static TimestampTz last_merge = 0;
@@ -146,10 +149,11 @@ merge_sums(void)
 	looked_ms = 0;
 	for (int i = 0; nsums > 0 && i < PGV_SUMS; i++)
 	{
-		if (sums[i].samples == 0)
+		if (tags[i] == 0)
 			continue;
 		merge_sum(&sums[i]);
 		tell_windows(&sums[i]);
+		tags[i] = 0;
 		sums[i].samples = 0;
 	}
 	nsums = 0;
@@ -160,18 +164,27 @@ forget_sums(void)
 {
 	for (int i = 0; i < PGV_SUMS; i++)
 		sums[i].samples = 0;
+	memset(tags, 0, sizeof(tags));
 	nsums = 0;
 	looked_ms = 0;
+}
+
+static uint32
+tag_of(const PgvSumKey *key)
+{
+	return hash_bytes((const unsigned char *) key, sizeof(*key)) | 1;
 }
 
 /* The sum of a key, which is made if need be: there is room. */
 static PgvSum *
 sum_of(const PgvSumKey *key)
 {
-	uint32		i = hash_bytes((const unsigned char *) key, sizeof(*key));
+	uint32		tag = tag_of(key);
+	uint32		i = tag >> 1;
 
-	while (sums[i & (PGV_SUMS - 1)].samples != 0 &&
-		   memcmp(&sums[i & (PGV_SUMS - 1)].key, key, sizeof(*key)) != 0)
+	while (tags[i & (PGV_SUMS - 1)] != 0 &&
+		   (tags[i & (PGV_SUMS - 1)] != tag ||
+			memcmp(&sums[i & (PGV_SUMS - 1)].key, key, sizeof(*key)) != 0))
 		i++;
 	return &sums[i & (PGV_SUMS - 1)];
 }
@@ -180,6 +193,7 @@ static void
 begin_sum(PgvSum *sum, const PgvSumKey *key, const char *application, TimestampTz now)
 {
 	memset(sum, 0, sizeof(*sum));
+	tags[sum - sums] = tag_of(key);
 	sum->key = *key;
 	strlcpy(sum->application, application, NAMEDATALEN);
 	sum->first_seen = now;
