@@ -112,6 +112,7 @@ UNITS = \
 # The parts of the install script, src/sql/PART.sql, in the order they need each other.
 SQL_PARTS = \
 	statements \
+	windows \
 	plans \
 	n_plus_one \
 	routes \
@@ -128,7 +129,6 @@ SQL_PARTS = \
 	ci \
 	rewrite \
 	info \
-	windows \
 	health \
 	memory
 

@@ -43,6 +43,10 @@ SELECT until_clear('DROP INDEX ware_id', 'SELECT vitals.reset()',
 SELECT * FROM shown;
 SELECT old_planid <> new_planid AS other, changed_at > stats_reset AS later, username = current_user AS mine, query
 FROM vitals.plan_changes, vitals.info WHERE query ~ 'name FROM ware' AND NOT toplevel;
+-- and what happened between the two: as the windows have it, once they have ended
+SELECT vitals.close_window();
+SELECT ARRAY(SELECT u FROM unnest(preceded_by) AS u ORDER BY u COLLATE "C") AS preceded_by, conf_loaded, restarted
+FROM vitals.plan_changes WHERE query ~ 'name FROM ware' AND NOT toplevel;
 SELECT vitals.reset() > 0 AS reset;
 DROP INDEX ware_id;
 \set ECHO none
@@ -72,6 +76,8 @@ SET enable_indexscan = off;
 SET enable_indexonlyscan = off;
 SELECT do_times('SELECT FROM ware WHERE kind = 1 AND %s > 0', 60);
 SELECT count(*), bool_or(verdict = 'worse' AND ratio < 1.25 OR verdict = 'better' AND ratio > 0.8) AS cries_wolf FROM shown JOIN vitals.plan_changes USING (old_calls, verdict);
+SELECT vitals.close_window();
+SELECT DISTINCT u.query FROM vitals.plan_changes AS p, unnest(p.preceded_by) AS u (query) WHERE p.query ~ 'kind' AND u.query ~ 'indexscan';
 RESET enable_indexscan;
 RESET enable_indexonlyscan;
 

@@ -196,6 +196,7 @@ WITH p AS MATERIALIZED (
 	SELECT
 		n.userid, n.dbid, n.toplevel, n.queryid, n.fingerprint, n.query,
 		n.first_seen AS changed_at,
+		least(o.last_seen, n.first_seen) AS old_last_seen,
 		o.planid AS old_planid, n.planid AS new_planid,
 		o.plan AS old_plan, n.plan AS new_plan, n.plan_json,
 		o.calls AS old_calls, n.calls AS new_calls,
@@ -228,6 +229,17 @@ WITH p AS MATERIALIZED (
 		greatest(old_variance + new_variance, 1e-18) ^ 2 /
 			greatest(old_variance ^ 2 / greatest(old_calls - 1, 1) + new_variance ^ 2 / greatest(new_calls - 1, 1), 1e-40) AS df
 	FROM c
+), w AS MATERIALIZED (
+	SELECT w.*, min(w.window_start) FILTER (WHERE w.resolution = interval '10 s') OVER () AS fine_since
+	FROM _windows() AS w
+	WHERE EXISTS (SELECT FROM c)
+), u AS MATERIALIZED (
+	-- what can move a statement to another plan; a minute's windows where those of 10 s do not reach
+	SELECT w.dbid, w.query, w.window_start, w.window_end
+	FROM w
+	WHERE (w.resolution = interval '10 s' OR w.window_end <= w.fine_since)
+		AND (w.query ~* '^(create|alter|drop|reindex|cluster|truncate|analyze|vacuum|refresh)\M' OR
+			w.query ~* '^(set|reset)\M.*\m(enable_\w+|\w*_cost\w*|work_mem|hash_mem_multiplier|effective_\w+|plan_cache_mode|default_statistics_target|\w+_collapse_limit|geqo\w*|jit\w*|max_parallel\w*|\w*constraint_exclusion|cursor_tuple_fraction|search_path|all)\M')
 )
 SELECT
 	t.userid,
@@ -273,7 +285,23 @@ SELECT
 				ON s.schemaname = j.node ->> 'Schema' AND s.relname = j.node ->> 'Relation Name'
 			CROSS JOIN LATERAL (VALUES (s.last_analyze), (s.last_autoanalyze)) AS a (at)
 			WHERE a.at <= t.changed_at)
-	END AS analyzed
+	END AS analyzed,
+	CASE
+		WHEN t.changed_at >= (SELECT min(w.window_start) FROM w) THEN ARRAY(
+			SELECT u.query
+			FROM u
+			WHERE u.window_start <= t.changed_at AND u.window_end >= t.old_last_seen
+				AND (u.dbid = t.dbid OR u.query ~* '^alter (system|role|user|database)\M')
+			GROUP BY u.query
+			ORDER BY min(u.window_start), u.query)
+	END AS preceded_by,
+	CASE
+		WHEN pg_catalog.pg_conf_load_time() BETWEEN t.old_last_seen AND t.changed_at THEN pg_catalog.pg_conf_load_time()
+	END AS conf_loaded,
+	CASE
+		WHEN pg_catalog.pg_postmaster_start_time() BETWEEN t.old_last_seen AND t.changed_at
+		THEN pg_catalog.pg_postmaster_start_time()
+	END AS restarted
 FROM t
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = t.userid
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid = t.dbid;
@@ -330,5 +358,11 @@ COMMENT ON COLUMN plan_changes.became_generic IS
 'true if the plan before was made for its parameters (custom) and the one after is generic; NULL if the statement was not prepared, or the server does not tell';
 COMMENT ON COLUMN plan_changes.analyzed IS
 'when a table of the new plan was last analyzed before the change, by ANALYZE or autovacuum; NULL if no such time is known any more, in another database, and without new_plan';
+COMMENT ON COLUMN plan_changes.preceded_by IS
+'DDL, ANALYZE, VACUUM and changes of settings of the planner that were executed between the last execution with the old plan and the first with the new one, as vitals.windows has them, to its 10 seconds or minute; those that the reader may see; empty if there were none; NULL if the windows do not reach back so far';
+COMMENT ON COLUMN plan_changes.conf_loaded IS
+'when the server last read its configuration, if that was between these two executions; NULL if it was not';
+COMMENT ON COLUMN plan_changes.restarted IS
+'when the server last started, maybe as another version, if that was between these two executions; NULL if it was not';
 
 GRANT SELECT ON plan_changes TO PUBLIC;

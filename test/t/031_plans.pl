@@ -149,6 +149,19 @@ $node->safe_psql('one', q{SET max_parallel_workers_per_gather = 2; SET parallel_
 is($node->safe_psql('postgres', q{SELECT calls, plan ~ 'Workers Planned: [12]', plan ~ 'Parallel Seq Scan' FROM vitals.plans WHERE query ~ 'many'}), '2|t|t',
 	'parallel plans, counted by their leader');
 
+# ----- what happened around a change ----------------------------------------
+
+$node->safe_psql('postgres', 'CREATE DATABASE moved');
+$node->safe_psql('moved', $schema);
+run_all($node, 'moved', $statements[0]);
+$node->restart;
+$node->safe_psql('moved', 'DROP INDEX ware_id; ANALYZE ware');
+run_all($node, 'moved', $statements[0]);
+$node->safe_psql('postgres', 'SELECT vitals.close_window()');
+is($node->safe_psql('postgres', q{SELECT restarted = pg_postmaster_start_time(), conf_loaded <= changed_at, 'DROP INDEX ware_id' = ANY (preceded_by),
+		'ANALYZE ware' = ANY (preceded_by) FROM vitals.plan_changes WHERE datname = 'moved' AND query = 'SELECT name FROM ware WHERE id = $1'}),
+	't|t|t|t', 'a restart between two plans, and an index that was dropped');
+
 # ----- a table that is full ----------------------------------------------
 
 my $sums = q{SELECT sum(calls), sum(rows), round(sum(total_exec_time)::numeric, 3), sum(failures) FROM vitals.%s WHERE datname = 'three'%s};
