@@ -22,7 +22,8 @@
  * the pauses within a cycle may differ.
  *
  * Nothing that looks at a job queue is a loop, nor what did not wait for the
- * answers (pipelines, several statements in one message).
+ * answers (pipelines, several statements in one message), nor what stands
+ * between statements that define tables or load them, as in migrations.
  *
  * The last statements of the client stand in a ring, from which it is read
  * what came between two repeats.
@@ -75,6 +76,7 @@ typedef struct PgvLoop
 	int64		next_verdict;	/* repeats at which to look again */
 	uint64		step;			/* clocks at the last repeat */
 	uint64		interrupts;
+	uint64		breaks;
 	uint64		queues;
 	uint64		pause_clock;
 	TimestampTz last_at;		/* arrival of the last repeat */
@@ -113,6 +115,7 @@ static uint64 step_clock = 0;
 static PgvBlock blocks[PGV_BLOCKS]; /* the last transactions */
 static uint64 block = 0;
 static uint64 interrupts = 0;
+static uint64 breaks = 0;
 static double begin_wait_ms = 0;	/* before the last BEGIN */
 static uint64 next_serial = 1;
 
@@ -141,6 +144,12 @@ void
 pgv_loops_interrupt(void)
 {
 	interrupts++;
+}
+
+void
+pgv_loops_break(void)
+{
+	breaks++;
 }
 
 static PgvLoop *
@@ -241,7 +250,7 @@ follows(const PgvLoop *l, bool within)
 {
 	int			cycle = within ? PGV_CYCLE : PGV_CYCLE_ACROSS;
 
-	if (l->queues != pgv_signs.queues)
+	if (l->queues != pgv_signs.queues || l->breaks != breaks)
 		return false;
 	if (!l->writes)
 		return l->step + 1 == step_clock && l->interrupts == interrupts;
@@ -319,6 +328,7 @@ count_repeat(PgvLoop *l, uint64 key, const PgvArrival *arrival)
 	l->lxid = pgv_block_lxid();
 	l->step = step_clock;
 	l->interrupts = interrupts;
+	l->breaks = breaks;
 	l->queues = pgv_signs.queues;
 	l->pause_clock = pgv_signs.pauses;
 	l->last_at = l->last = arrival->at;

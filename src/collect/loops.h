@@ -33,6 +33,9 @@ extern void pgv_loops_begin(double wait_ms);
 /* Something came between that no loop of lookups has in it. */
 extern void pgv_loops_interrupt(void);
 
+/* A statement of another sort than a loop over rows: DDL, bulk loading. */
+extern void pgv_loops_break(void);
+
 /*
  * Count a statement to its loop: a write of single rows, or a lookup that no
  * result explains.  key: the statement with its parameters.  Needs the query's

@@ -26,7 +26,8 @@
  * pauses, and statements that belong to no loop and come with new parameters
  * each time (collect/signs).  Where most repeats have such signs
  * between them and no transaction holds them together, only proven columns
- * and rows strictly in order make a finding.
+ * and rows strictly in order make a finding, or all rows strictly in order by
+ * values that are no small numbers.
  *
  * What no result explains is looked at by others: loops without a parent
  * (collect/loops), walks along a statement's own results (collect/walks),
@@ -46,7 +47,10 @@
 #include "mb/pg_wchar.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
+#include "tcop/cmdtag.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
@@ -71,6 +75,7 @@
 #define PGV_QUIET_MIN 8			/* rows that need not be in strict order */
 #define PGV_CONSTANT_ROWS 3
 #define PGV_DISTURBED_MIN 6		/* rows in order that outweigh signs of others */
+#define PGV_DISTURBED_ALL 10	/* without a link: all of so many rows */
 
 
 
@@ -101,7 +106,8 @@ typedef struct PgvBurst
 	uint32		values[PGV_BURST_VALUES];
 	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
-	bool		compound;		/* more than one value comes from the row */
+	int64		compound;		/* repeats with more than one value from the row */
+	bool		telling;		/* the values are no small numbers */
 	bool		writes;			/* the child is a write */
 	int			missed;			/* executions between that no result explains */
 	int			again;			/* repeats for a value whose rows were credited */
@@ -125,6 +131,7 @@ typedef struct PgvCandidate
 	int			predicate;
 	int			hits;
 	int			row;			/* the first not yet credited, or -1 */
+	bool		compound;		/* another value comes from the row, too */
 	PgvLinkType link;
 	PgvBurst   *burst;			/* or NULL: none yet */
 } PgvCandidate;
@@ -182,10 +189,22 @@ check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 	}
 }
 
+/* Does the client's command define something, or load rows in bulk? */
+static bool
+is_no_loop(void)
+{
+	CommandTag	tag = ActivePortal != NULL ? ActivePortal->commandTag : CMDTAG_UNKNOWN;
+
+	return tag == CMDTAG_COPY || tag == CMDTAG_TRUNCATE_TABLE ||
+		command_tag_event_trigger_ok(tag);
+}
+
 void
 pgv_nplusone_interrupt(bool may_write)
 {
 	pgv_loops_interrupt();
+	if (may_write && is_no_loop())
+		pgv_loops_break();
 	if (may_write)
 		pgv_signs_wrote_unknown();
 }
@@ -298,6 +317,7 @@ candidate_for(PgvChild *child, const PgvHit *hit, int predicate)
 	c->predicate = predicate;
 	c->hits = 0;
 	c->row = -1;
+	c->compound = false;
 	c->link = PGV_LINK_UNKNOWN;
 	c->burst = find_burst(child->ref->fingerprint, group_of(r),
 						  &child->predicates[predicate]);
@@ -421,6 +441,31 @@ is_acceptable(const PgvChild *child, const PgvCandidate *c)
 								   child->ref->fingerprint);
 }
 
+/*
+ * Does another value of the child come from the same result, by a link or in
+ * the same row, as with a key of several columns?  Asked of all candidates, for
+ * one of its columns may be the same in all rows.
+ */
+static void
+find_compounds(PgvChild *child)
+{
+	for (int i = 0; i < child->ncandidates; i++)
+	{
+		PgvCandidate *c = &child->candidates[i];
+
+		for (int j = 0; j < child->ncandidates; j++)
+		{
+			const PgvCandidate *other = &child->candidates[j];
+
+			if (other->result == c->result &&
+				(other->link >= PGV_LINK_SAME || (c->row >= 0 && other->row == c->row)) &&
+				child->predicates[other->predicate].hash !=
+				child->predicates[c->predicate].hash)
+				c->compound = true;
+		}
+	}
+}
+
 /* All acceptable candidates, the best first. */
 static void
 find_candidates(PgvChild *child)
@@ -430,6 +475,7 @@ find_candidates(PgvChild *child)
 	for (int i = 0; i < child->npredicates; i++)
 		gather_candidates(child, i);
 	find_links(child);
+	find_compounds(child);
 	for (int i = 0; i < child->ncandidates; i++)
 	{
 		if (is_acceptable(child, &child->candidates[i]))
@@ -459,6 +505,7 @@ describe_burst(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	b->parent_queryid = r->queryid;
 	b->root = r->burst;
 	b->writes = child->writes;
+	b->telling = (p->family != PGV_FAMILY_INTEGER && p->family != PGV_FAMILY_ENUM);
 	b->link.type = c->link;
 	b->link.child_relid = p->relid;
 	b->link.child_attno = p->attno;
@@ -482,26 +529,6 @@ other_predicates(const PgvChild *child, int linked)
 			sum = sum * 31 + child->predicates[i].hash;
 	}
 	return sum;
-}
-
-/*
- * Does another value of the child come from the same result, by a link or in
- * the same row?
- */
-static bool
-is_compound(const PgvChild *child, const PgvCandidate *c)
-{
-	for (int i = 0; i < child->ncandidates; i++)
-	{
-		const PgvCandidate *other = &child->candidates[i];
-
-		if (other->result == c->result &&
-			(other->link >= PGV_LINK_SAME || (c->row >= 0 && other->row == c->row)) &&
-			child->predicates[other->predicate].hash !=
-			child->predicates[c->predicate].hash)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -531,7 +558,7 @@ note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	if (b->repeats == 0)
 		b->other_hash = other;
 	b->other_varies |= (other != b->other_hash);
-	b->compound |= is_compound(child, c);
+	b->compound += c->compound;
 	return count_value(b, child->predicates[c->predicate].hash);
 }
 
@@ -828,6 +855,18 @@ is_strict_walk(const PgvBurst *b)
 }
 
 /*
+ * Every row strictly in order, by different values that are no small numbers:
+ * that the loop itself writes something between is as good an explanation of
+ * the signs as any.
+ */
+static bool
+is_telling_walk(const PgvBurst *b)
+{
+	return b->telling && b->root == 0 && b->distinct == b->fanout &&
+		b->fanout >= Max(PGV_DISTURBED_ALL, pgv_n_plus_one_min_repeats) && walks_all(b);
+}
+
+/*
  * Outside a transaction the rows of several results add up only along a
  * finding, or along rows that were walked one after the other.
  */
@@ -854,6 +893,16 @@ misses_much(const PgvBurst *b)
 		(b->fanout < PGV_QUIET_MIN || !walks_all(b));
 }
 
+/*
+ * Different keys that the child was repeated for: of one with several columns,
+ * one column may be the same again and again.
+ */
+static int
+different_keys(const PgvBurst *b)
+{
+	return b->compound * 2 > b->repeats ? Max(b->distinct, b->fanout) : b->distinct;
+}
+
 /* Is the burst a finding?  Sets its confidence. */
 static bool
 is_finding(PgvBurst *b)
@@ -865,19 +914,23 @@ is_finding(PgvBurst *b)
 	if (b->pipelined * 5 >= (b->repeats - 1) * 3)
 		return false;
 	/* a value that hardly changes, while others do, leads nowhere */
-	if (b->fanout < min || b->distinct == 1 ||
-		(b->other_varies && b->distinct * 2 < b->repeats))
+	if (b->fanout < min || different_keys(b) == 1 ||
+		(b->other_varies && different_keys(b) * 2 < b->repeats))
 		return false;
 	b->confidence = proven ? PGV_PROVEN : PGV_LIKELY;
 	if (b->lxid != 0)
 		return proven || is_walk(b);
 	/* one client's? it reads a row once, and in order, or all of them */
-	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && !b->compound);
+	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && b->compound == 0);
 	if (b->again * 5 > b->repeats || misses_much(b) || (b->root != 0 && !adds_up(b, disturbed)))
 		return false;
 	if (disturbed)
-		return proven && (b->root != 0 || is_strict_walk(b));
-	/* nor does a column of few values, or two that reference a third, prove much */
+		return proven ? (b->root != 0 || is_strict_walk(b)) : is_telling_walk(b);
+
+	/*
+	 * nor does a column of few values, or two that reference a third, prove
+	 * much
+	 */
 	if (b->link.type == PGV_LINK_SHARED &&
 		(b->fanout < PGV_QUIET_MIN || b->distinct < PGV_UNPROVEN_MIN))
 		return false;
@@ -976,11 +1029,11 @@ describe_finding(const PgvBurst *b, QueryDesc *query, PgvFindingWords *words)
 	if (b->writes)
 		pgv_suggest_write(&suggestion, pgv_texts_copy(b->fingerprint),
 						  query->plannedstmt, &b->link,
-						  !b->other_varies && !b->compound, b->lxid != 0);
+						  !b->other_varies && b->compound == 0, b->lxid != 0);
 	else
 		pgv_suggest_batch(&suggestion, pgv_texts_copy(b->fingerprint),
 						  query->plannedstmt, &b->link,
-						  !b->other_varies && !b->compound);
+						  !b->other_varies && b->compound == 0);
 	words->link = link.data;
 	words->suggestion = suggestion.data;
 }
@@ -1032,7 +1085,7 @@ report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 	delta.bursts = first ? 1 : 0;
 	delta.in_transaction = (first && b->lxid != 0) ? 1 : 0;
 	delta.max_repeats = b->repeats;
-	delta.distinct = b->distinct;
+	delta.distinct = different_keys(b);
 	delta.tally = b->tally;
 	set_evidence(&delta, b);
 	if (first)
@@ -1155,6 +1208,25 @@ leads_nowhere(const PgvWatch *watch)
 }
 
 /*
+ * The result that a walk's first step was taken from, 0 for any other, is the
+ * walk's like those to come: it is kept beside them.
+ */
+static void
+adopt_first(uint64 walk, uint64 result)
+{
+	PgvResult  *r = pgv_producers_by_serial(result);
+
+	if (r == NULL || r->burst != 0)
+		return;
+	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
+	{
+		if (bursts[i].serial != 0 && bursts[i].group == r->serial)
+			bursts[i].group = ~walk;
+	}
+	r->burst = walk;
+}
+
+/*
  * Of a statement that no result explains: is it a step of a walk, or one of a
  * loop?
  */
@@ -1170,7 +1242,10 @@ follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
 							  child->predicates, child->npredicates,
 							  child->arrival);
 	if (walk != 0)
+	{
+		adopt_first(walk, pgv_walks_first(&watch->walk));
 		pgv_routine_wake(child->ref->fingerprint);
+	}
 	if (walk != 0 && watch->ncredits == 0)
 		watch->capture.burst = walk;
 	if (walk != 0 || (reads && (watch->ncredits > 0 || child->ncandidates > 0)) ||
@@ -1225,7 +1300,11 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	child.writes = !reads;
 	child.inserts = (query->operation == CMD_INSERT);
 	child.ncandidates = child.npredicates = 0;
-	/* predicates cost a walk over the plan: only where they can tell something */
+
+	/*
+	 * predicates cost a walk over the plan: only where they can tell
+	 * something
+	 */
 	known = pgv_producers_any() ||
 		(reads && (IsTransactionBlock() || pgv_walks_wants(ref->fingerprint, child.arrival)));
 	if (known || across)

@@ -4,7 +4,7 @@
  *	  The recent results of this backend, found by the values in their rows.
  *
  * Private memory of a backend, allocated when it first sees a result of two
- * rows, about 60 kB:
+ * rows, about 75 kB:
  *
  *	 results[16]           cells of each: columns x rows of hashes
  *	+-----------------+   +---------------------------+
@@ -44,7 +44,7 @@
 #include "collect/links.h"
 #include "store/texts.h"
 
-#define PGV_CELLS 384			/* of one result */
+#define PGV_CELLS 512			/* of one result */
 #define PGV_HEADS 2048			/* power of two */
 #define PGV_SHAPES 64			/* power of two */
 
@@ -95,7 +95,7 @@ pgv_producers_tick(void)
 
 /*
  * How much a column is worth remembering: keys first, then what comes from a
- * table, the usual types of keys more than texts.
+ * table, the usual types of keys more than texts, and amounts and times least.
  */
 static int
 column_worth(const TargetEntry *tle, PgvFamily family, bool ask_catalog)
@@ -110,7 +110,7 @@ column_worth(const TargetEntry *tle, PgvFamily family, bool ask_catalog)
 	}
 	if (family == PGV_FAMILY_INTEGER || family == PGV_FAMILY_UUID)
 		worth += 2;
-	else if (family == PGV_FAMILY_TEXT || family == PGV_FAMILY_NUMERIC)
+	else if (family != PGV_FAMILY_NUMERIC && family != PGV_FAMILY_TIMESTAMP)
 		worth += 1;
 	return worth;
 }

@@ -20,13 +20,15 @@
 
 #include "access/transam.h"
 #include "access/tupmacs.h"
-#include "catalog/pg_type_d.h"
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/uuid.h"
@@ -44,6 +46,7 @@ typedef struct PgvWalk
 	PgvPredicate *predicates;
 	int			n;
 	int			nodes;
+	pg_uuid_t	uuid;			/* of the operand at hand */
 } PgvWalk;
 
 uint64
@@ -125,6 +128,11 @@ pgv_value_family(Oid type)
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
 			return PGV_FAMILY_TIMESTAMP;
+		case INETOID:
+		case CIDROID:
+			return PGV_FAMILY_NETWORK;
+		case ANYENUMOID:
+			return PGV_FAMILY_ENUM;
 		default:
 			return PGV_FAMILY_NONE;
 	}
@@ -133,7 +141,17 @@ pgv_value_family(Oid type)
 Oid
 pgv_value_base_type(Oid type)
 {
-	return type < FirstNormalObjectId ? type : getBaseType(type);
+	char		category;
+	bool		preferred;
+
+	if (type >= FirstNormalObjectId)
+		type = getBaseType(type);
+	if (type < FirstNormalObjectId)
+		return type;
+	if (type_is_enum(type))
+		return ANYENUMOID;
+	get_type_category_preferred(type, &category, &preferred);
+	return category == TYPCATEGORY_STRING && get_typlen(type) == -1 ? TEXTOID : type;
 }
 
 /* Bytes of a varlena that stands whole and plain in memory. */
@@ -200,6 +218,7 @@ pgv_value_hash(Oid type, Datum value, uint32 *hash)
 			h ^= (uint64) DatumGetInt64(value);
 			break;
 		case OIDOID:
+		case ANYENUMOID:
 			h ^= (uint64) DatumGetObjectId(value);
 			break;
 		case DATEOID:
@@ -211,6 +230,8 @@ pgv_value_hash(Oid type, Datum value, uint32 *hash)
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:
+		case INETOID:
+		case CIDROID:
 			if (!hash_text(type, value, h, &h))
 				return false;
 			break;
@@ -268,9 +289,12 @@ is_equality(Oid opno)
 		case 1093:				/* date = date */
 		case 2060:				/* timestamp = timestamp */
 		case 1320:				/* timestamptz = timestamptz */
+		case 1201:				/* inet = inet */
+		case 3516:				/* anyenum = anyenum */
 			return true;
 		default:
-			return false;
+			/* what can be hashed compares for equality, whoever made it */
+			return opno >= FirstNormalObjectId && op_hashjoinable(opno, InvalidOid);
 	}
 }
 
@@ -303,12 +327,137 @@ parameter_value(ParamListInfo params, Param *param, Oid *type, Datum *value)
 	return true;
 }
 
+/* "-12" as an integer. */
+static bool
+read_integer(const char *bytes, Size len, Datum *value)
+{
+	bool		negative = len > 1 && bytes[0] == '-';
+	int64		n = 0;
+
+	for (Size i = negative; i < len; i++)
+	{
+		if (bytes[i] < '0' || bytes[i] > '9')
+			return false;
+		n = n * 10 + (bytes[i] - '0');
+	}
+	*value = Int64GetDatum(negative ? -n : n);
+	return true;
+}
+
+/* "0a1b2c3d-..." with its four hyphens as a uuid. */
+static bool
+read_uuid(const char *bytes, pg_uuid_t *uuid)
+{
+	int			n = 0;
+
+	for (int i = 0; i < 36; i++)
+	{
+		char		c = bytes[i];
+		int			digit;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+		{
+			if (c != '-')
+				return false;
+			continue;
+		}
+		if (c >= '0' && c <= '9')
+			digit = c - '0';
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			digit = (c | 0x20) - 'a' + 10;
+		else
+			return false;
+		if (n % 2 == 0)
+			uuid->data[n / 2] = (unsigned char) (digit << 4);
+		else
+			uuid->data[n / 2] |= (unsigned char) digit;
+		n++;
+	}
+	return true;
+}
+
+/* "2026-01-31" as a date. */
+static bool
+read_date(const char *bytes, Datum *value)
+{
+	Datum		year;
+	Datum		month;
+	Datum		day;
+
+	if (bytes[4] != '-' || bytes[7] != '-' || !read_integer(bytes, 4, &year) ||
+		!read_integer(bytes + 5, 2, &month) || !read_integer(bytes + 8, 2, &day))
+		return false;
+	*value = Int32GetDatum(date2j((int) DatumGetInt64(year), (int) DatumGetInt64(month),
+								  (int) DatumGetInt64(day)) - POSTGRES_EPOCH_JDATE);
+	return true;
+}
+
+/*
+ * A text that a generic plan will read as another type, as for $1::uuid.  The
+ * usual ways of writing are read here: a type's own function may fail.
+ */
+static bool
+read_as(PgvWalk *walk, Oid target, Oid *type, Datum *value)
+{
+	const char *bytes;
+	Size		len;
+
+	if (pgv_value_family(*type) != PGV_FAMILY_TEXT || !plain_varlena(*value, &bytes, &len))
+		return false;
+	switch (pgv_value_family(target))
+	{
+		case PGV_FAMILY_INTEGER:
+			*type = INT8OID;
+			return len > 0 && len < 19 && read_integer(bytes, len, value);
+		case PGV_FAMILY_UUID:
+			*type = UUIDOID;
+			*value = UUIDPGetDatum(&walk->uuid);
+			return len == 36 && read_uuid(bytes, &walk->uuid);
+		case PGV_FAMILY_DATE:
+			*type = DATEOID;
+			return len == 10 && read_date(bytes, value);
+		default:
+			return false;
+	}
+}
+
+/*
+ * What is inside a cast between integers, as a generic plan has it around a
+ * parameter.
+ */
+static Node *
+strip_integer_cast(Node *node)
+{
+	node = strip_relabel(node);
+	if (node != NULL && IsA(node, FuncExpr) &&
+		((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
+		list_length(((FuncExpr *) node)->args) == 1 &&
+		pgv_value_family(((FuncExpr *) node)->funcresulttype) == PGV_FAMILY_INTEGER)
+	{
+		Node	   *inside = strip_relabel(linitial(((FuncExpr *) node)->args));
+
+		if (pgv_value_family(exprType(inside)) == PGV_FAMILY_INTEGER)
+			return inside;
+	}
+	return node;
+}
+
 /* The value of an operand that is known before the query runs. */
 static bool
 known_value(PgvWalk *walk, Node *node, Oid *type, Datum *value)
 {
+	node = strip_integer_cast(node);
 	if (node == NULL)
 		return false;
+	if (IsA(node, CoerceViaIO))
+	{
+		CoerceViaIO *cast = (CoerceViaIO *) node;
+
+		node = strip_relabel((Node *) cast->arg);
+		return node != NULL && IsA(node, Param) &&
+			parameter_value(walk->query->params, (Param *) node, type, value) &&
+			read_as(walk, pgv_value_base_type(cast->resulttype), type, value);
+	}
 	if (IsA(node, Const))
 	{
 		Const	   *c = (Const *) node;
@@ -363,11 +512,12 @@ only_element(Datum value, Oid *type, Datum *element)
 	if (VARATT_IS_EXTENDED(DatumGetPointer(value)))
 		return false;
 	array = (ArrayType *) DatumGetPointer(value);
-	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 1 || ARR_HASNULL(array) ||
-		pgv_value_family(ARR_ELEMTYPE(array)) == PGV_FAMILY_NONE)
+	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 1 || ARR_HASNULL(array))
 		return false;
-	*type = ARR_ELEMTYPE(array);
-	get_typlenbyvalalign(*type, &typlen, &byval, &align);
+	*type = pgv_value_base_type(ARR_ELEMTYPE(array));
+	if (pgv_value_family(*type) == PGV_FAMILY_NONE)
+		return false;
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &byval, &align);
 	*element = fetch_att(ARR_DATA_PTR(array), byval, typlen);
 	return true;
 }
@@ -444,6 +594,32 @@ take_any(PgvWalk *walk, ScalarArrayOpExpr *op, Index scanrelid, List *index_tlis
 	walk->n++;
 }
 
+/* Take "a = value or b = value", all of one value, as the first of them. */
+static void
+take_or(PgvWalk *walk, BoolExpr *clause, Index scanrelid, List *index_tlist)
+{
+	int			n = walk->n;
+	ListCell   *lc;
+
+	if (n + 2 > PGV_MAX_PREDICATES)
+		return;
+	foreach(lc, clause->args)
+	{
+		bool		first = (walk->n == n);
+
+		if (IsA(lfirst(lc), OpExpr))
+			take_equality(walk, lfirst_node(OpExpr, lc), scanrelid, index_tlist);
+		if (walk->n != n + (first ? 1 : 2) ||
+			walk->predicates[n].hash != walk->predicates[walk->n - 1].hash ||
+			walk->predicates[n].family != walk->predicates[walk->n - 1].family)
+		{
+			walk->n = n;
+			return;
+		}
+		walk->n = n + 1;
+	}
+}
+
 static void
 take_quals(PgvWalk *walk, List *quals, Index scanrelid, List *index_tlist)
 {
@@ -459,6 +635,8 @@ take_quals(PgvWalk *walk, List *quals, Index scanrelid, List *index_tlist)
 			take_equality(walk, (OpExpr *) clause, scanrelid, index_tlist);
 		else if (IsA(clause, ScalarArrayOpExpr))
 			take_any(walk, (ScalarArrayOpExpr *) clause, scanrelid, index_tlist);
+		else if (IsA(clause, BoolExpr) && ((BoolExpr *) clause)->boolop == OR_EXPR)
+			take_or(walk, (BoolExpr *) clause, scanrelid, index_tlist);
 	}
 }
 
@@ -523,22 +701,9 @@ walk_plan(PgvWalk *walk, Plan *plan)
 }
 
 /*
- * An expression that only changes the width of its argument, as a generic plan
- * has around a parameter: bigint(integer) and the like.
+ * The values of a row to be inserted, as if its columns were compared with
+ * them; or those by which the rows to be inserted are selected.
  */
-static Node *
-strip_widening(Node *node)
-{
-	node = strip_relabel(node);
-	if (node != NULL && IsA(node, FuncExpr) &&
-		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST &&
-		list_length(((FuncExpr *) node)->args) == 1 &&
-		pgv_value_family(((FuncExpr *) node)->funcresulttype) == PGV_FAMILY_INTEGER)
-		return strip_relabel(linitial(((FuncExpr *) node)->args));
-	return node;
-}
-
-/* The values of a row to be inserted, as if its columns were compared with them. */
 static void
 take_row(PgvWalk *walk, ModifyTable *insert)
 {
@@ -546,7 +711,10 @@ take_row(PgvWalk *walk, ModifyTable *insert)
 	ListCell   *lc;
 
 	if (source == NULL || !IsA(source, Result) || outerPlan(source) != NULL)
+	{
+		walk_plan(walk, source);
 		return;
+	}
 	foreach(lc, source->targetlist)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
@@ -557,7 +725,7 @@ take_row(PgvWalk *walk, ModifyTable *insert)
 		if (walk->n >= PGV_MAX_PREDICATES)
 			return;
 		if (tle->resjunk ||
-			!known_value(walk, strip_widening((Node *) tle->expr), &type, &value) ||
+			!known_value(walk, (Node *) tle->expr, &type, &value) ||
 			!column_of(walk, insert->nominalRelation, tle->resno, predicate) ||
 			!pgv_value_hash(type, value, &predicate->hash))
 			continue;

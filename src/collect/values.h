@@ -23,10 +23,12 @@ typedef enum PgvFamily
 	PGV_FAMILY_NONE,			/* not compared */
 	PGV_FAMILY_INTEGER,			/* int2, int4, int8, oid */
 	PGV_FAMILY_UUID,
-	PGV_FAMILY_TEXT,			/* text, varchar, char(n) */
+	PGV_FAMILY_TEXT,			/* text, varchar, char(n), citext */
 	PGV_FAMILY_NUMERIC,
 	PGV_FAMILY_DATE,
-	PGV_FAMILY_TIMESTAMP		/* with and without time zone */
+	PGV_FAMILY_TIMESTAMP,		/* with and without time zone */
+	PGV_FAMILY_NETWORK,			/* inet, cidr */
+	PGV_FAMILY_ENUM
 } PgvFamily;
 
 /* "column = value", found in a plan. */
@@ -47,7 +49,11 @@ extern void pgv_values_set_key(uint64 key);
 /* The family of a type; PGV_FAMILY_NONE where its values are not compared. */
 extern PgvFamily pgv_value_family(Oid type);
 
-/* The type under a domain; may read the catalog for a type made by users. */
+/*
+ * The type that values of this one are compared as: the one under a domain,
+ * anyenum for an enum, text for what is stored as text.  May read the catalog
+ * for a type made by users.
+ */
 extern Oid	pgv_value_base_type(Oid type);
 
 /*
