@@ -198,6 +198,7 @@ CREATE TABLE "order" ("select" bigint REFERENCES author, note int REFERENCES "Fa
 CREATE TABLE long_log (author bigint, line text);
 CREATE TABLE short_log (author bigint, line text);
 CREATE TABLE indexed_log (author bigint, line text);
+CREATE TABLE sale (shop int, book_id int, price int, FOREIGN KEY (shop, book_id) REFERENCES stock);
 CREATE INDEX ON indexed_log (author);
 INSERT INTO "Far"."Note" SELECT g, 11 * (1 + g % 9), 'note' FROM generate_series(1, 20) AS g;
 INSERT INTO "order" SELECT 11 * (1 + g % 9), g FROM generate_series(1, 20) AS g;
@@ -210,6 +211,9 @@ INSERT INTO wanted VALUES
 	('link: shared key', 'SELECT author_id FROM book WHERE id <= 9', 'SELECT n FROM event WHERE author_id = %1$L LIMIT 2'),
 	('link: quotes', 'SELECT "Id" FROM "Far"."Note" WHERE "Id" <= 9', 'SELECT "select" FROM "order" WHERE note = %1$L'),
 	('link: quotes, shared', 'SELECT "by" FROM "Far"."Note" WHERE "Id" <= 9', 'SELECT note FROM "order" WHERE "select" = %1$L'),
+	('key of two columns', 'SELECT shop, book_id FROM stock WHERE book_id <= 9', 'SELECT price FROM sale WHERE shop = %1$L AND book_id = %2$L'),
+	('either column', 'SELECT shop, book_id FROM stock WHERE book_id <= 9', 'SELECT price FROM sale WHERE shop = %2$L OR book_id = %2$L'),
+	('insert select', 'SELECT id FROM author', 'INSERT INTO short_log SELECT id, name FROM author WHERE id = %1$L'),
 	('index: missing', 'SELECT id FROM author', 'SELECT line FROM long_log WHERE author = %1$L'),
 	('index: missing, in a subquery', 'SELECT id FROM author', 'SELECT (SELECT count(*) FROM long_log WHERE author = %1$L)'),
 	('index: there', 'SELECT id FROM author', 'SELECT line FROM indexed_log WHERE author = %1$L'),
@@ -232,6 +236,12 @@ SELECT script(ROW (w.*)::cases) FROM wanted AS w ORDER BY name \gexec
 RESET application_name;
 SELECT w.name, f.link, substring(f.suggestion from '; (in .*|no index .*)$') AS more
 FROM wanted AS w JOIN vitals.n_plus_one AS f ON f.application_name = w.name AND f.datname = current_database()
+ORDER BY w.name COLLATE "C";
+
+-- A join on one of the columns, or an array for one of the values, would give other rows.
+SELECT w.name, f.suggestion
+FROM wanted AS w JOIN vitals.n_plus_one AS f ON f.application_name = w.name AND f.datname = current_database()
+WHERE w.name IN ('key of two columns', 'either column', 'insert select')
 ORDER BY w.name COLLATE "C";
 
 SET client_min_messages = warning;

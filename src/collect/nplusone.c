@@ -317,7 +317,7 @@ candidate_for(PgvChild *child, const PgvHit *hit, int predicate)
 	c->predicate = predicate;
 	c->hits = 0;
 	c->row = -1;
-	c->compound = false;
+	c->compound = child->predicates[predicate].either;
 	c->link = PGV_LINK_UNKNOWN;
 	c->burst = find_burst(child->ref->fingerprint, group_of(r),
 						  &child->predicates[predicate]);

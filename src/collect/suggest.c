@@ -266,7 +266,8 @@ pgv_suggest_batch(StringInfo buf, const char *child, const PlannedStmt *stmt,
 {
 	PgvReadKind kind = append_read(buf, child, stmt, link, alone, "rows");
 
-	if (kind == PGV_READ_ROWS)
+	/* on one column only: of a key of several that would be other rows */
+	if (kind == PGV_READ_ROWS && alone)
 		append_join(buf, link);
 	append_orm(buf, child, stmt, link, kind);
 	append_index(buf, stmt, link);
@@ -329,10 +330,18 @@ written_table(const PlannedStmt *stmt)
 }
 
 static void
-append_insert(StringInfo buf, PgvComparisons *all, Oid relid)
+append_insert(StringInfo buf, PgvComparisons *all, const PlannedStmt *stmt)
 {
+	const Plan *source = outerPlan(stmt->planTree);
+	Oid			relid = written_table(stmt);
 	PgvBatchInsert insert = {0};
 
+	/* of rows that are in tables already */
+	if (source != NULL && (!IsA(source, Result) || outerPlan(source) != NULL))
+	{
+		appendStringInfoString(buf, "insert all rows with one INSERT ... SELECT, with a join or = ANY of an array");
+		return;
+	}
 	if (all != NULL)
 		pgv_batch_insert(&insert, all, relid);
 	if (insert.sql == NULL)
@@ -394,7 +403,7 @@ pgv_suggest_write(StringInfo buf, const char *child, const PlannedStmt *stmt,
 	if (child != NULL && pgv_comparisons_read(&comparisons, child, stmt))
 		all = &comparisons;
 	if (stmt->commandType == CMD_INSERT)
-		append_insert(buf, all, written_table(stmt));
+		append_insert(buf, all, stmt);
 	else if (stmt->commandType == CMD_UPDATE)
 		append_update(buf, all, written_table(stmt));
 	else if (stmt->commandType == CMD_DELETE)

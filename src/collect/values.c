@@ -572,6 +572,7 @@ take_equality(PgvWalk *walk, OpExpr *op, Index scanrelid, List *index_tlist)
 		!pgv_value_hash(type, value, &predicate->hash))
 		return;
 	predicate->family = (uint8) pgv_value_family(type);
+	predicate->either = false;
 	walk->n++;
 }
 
@@ -591,6 +592,7 @@ take_any(PgvWalk *walk, ScalarArrayOpExpr *op, Index scanrelid, List *index_tlis
 		!pgv_value_hash(type, value, &predicate->hash))
 		return;
 	predicate->family = (uint8) pgv_value_family(type);
+	predicate->either = false;
 	walk->n++;
 }
 
@@ -618,6 +620,7 @@ take_or(PgvWalk *walk, BoolExpr *clause, Index scanrelid, List *index_tlist)
 		}
 		walk->n = n + 1;
 	}
+	walk->predicates[n].either = true;
 }
 
 static void
@@ -730,6 +733,7 @@ take_row(PgvWalk *walk, ModifyTable *insert)
 			!pgv_value_hash(type, value, &predicate->hash))
 			continue;
 		predicate->family = (uint8) pgv_value_family(type);
+		predicate->either = false;
 		walk->n++;
 	}
 }

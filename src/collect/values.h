@@ -37,6 +37,7 @@ typedef struct PgvPredicate
 	Oid			relid;
 	AttrNumber	attno;
 	uint8		family;
+	bool		either;			/* or another column has the value */
 	uint32		hash;
 } PgvPredicate;
 
