@@ -212,7 +212,7 @@ INSERT INTO wanted VALUES
 	('link: quotes', 'SELECT "Id" FROM "Far"."Note" WHERE "Id" <= 9', 'SELECT "select" FROM "order" WHERE note = %1$L'),
 	('link: quotes, shared', 'SELECT "by" FROM "Far"."Note" WHERE "Id" <= 9', 'SELECT note FROM "order" WHERE "select" = %1$L'),
 	('key of two columns', 'SELECT shop, book_id FROM stock WHERE book_id <= 9', 'SELECT price FROM sale WHERE shop = %1$L AND book_id = %2$L'),
-	('either column', 'SELECT shop, book_id FROM stock WHERE book_id <= 9', 'SELECT price FROM sale WHERE shop = %2$L OR book_id = %2$L'),
+	('either column', 'SELECT shop, book_id FROM stock WHERE book_id BETWEEN 3 AND 11', 'SELECT price FROM sale WHERE shop = %2$L OR book_id = %2$L'),
 	('insert select', 'SELECT id FROM author', 'INSERT INTO short_log SELECT id, name FROM author WHERE id = %1$L'),
 	('index: missing', 'SELECT id FROM author', 'SELECT line FROM long_log WHERE author = %1$L'),
 	('index: missing, in a subquery', 'SELECT id FROM author', 'SELECT (SELECT count(*) FROM long_log WHERE author = %1$L)'),
