@@ -270,6 +270,31 @@ is(ask('SELECT memory_bytes FROM vitals.info'), $memory, 'the memory is what it 
 ask('CREATE ROLE nobody');
 is(ask(q{SET ROLE nobody; SELECT count(*) FROM vitals.errors}), 0, 'and nothing shows to who may not see it');
 
+# ----- a handler at the end of a block --------------------------------------
+
+# There PostgreSQL's own assertion about the state of the block does not hold
+# (RollbackAndReleaseCurrentSubTransaction knows no TBLOCK_END).
+SKIP:
+{
+	skip 'a server with assertions does not survive this, with us or without', 1
+	  if ask('SHOW debug_assertions') eq 'on';
+
+	$node->safe_psql('app', q{
+		CREATE TABLE watched (id int);
+		INSERT INTO watched VALUES (1), (2);
+		CREATE FUNCTION careful() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			RAISE EXCEPTION 'g' USING ERRCODE = 'V0008';
+		EXCEPTION WHEN OTHERS THEN
+			RETURN NULL;
+		END $$;
+		CREATE CONSTRAINT TRIGGER later AFTER UPDATE ON watched DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW EXECUTE FUNCTION careful()});
+	reset_all();
+	$node->safe_psql('app', "BEGIN;\nUPDATE watched SET id = id;\nCOMMIT");
+	is(errors(), 'V0008|2|2|COMMIT', 'what a trigger catches at the end of a block is of the COMMIT');
+}
+
 # ----- a restart -----------------------------------------------------------
 
 reset_all();
