@@ -121,7 +121,8 @@ is(ask(q{SELECT kind, query, parent_query FROM vitals.n_plus_one WHERE datname =
 	$wire->close;
 	is(ask(q{SELECT count(*) FROM vitals.slow_statements WHERE datname = 'app' AND rows = 2}), 1,
 		'a slow portal of a transaction that failed is recorded');
-	is(ask(q{SELECT count(*) FROM vitals.slow_statements WHERE query NOT LIKE '%pg_sleep%'}), 0,
+	# others may be slow, too, on a slow machine
+	is(ask(q{SELECT count(*) FROM vitals.slow_statements WHERE rows = 2 AND query NOT LIKE '%pg_sleep%'}), 0,
 		'... not under the text of another');
 }
 
