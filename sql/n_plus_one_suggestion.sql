@@ -142,7 +142,7 @@ CREATE FUNCTION batch_of(c cases) RETURNS text LANGUAGE sql
 					 from '^run it once for all rows: (.*?)(?:; .*)?$');
 CREATE FUNCTION unquoted(r text) RETURNS text LANGUAGE sql RETURN replace(r, '"', '');
 CREATE FUNCTION compared(c cases, OUT form text, OUT gives text, OUT same bigint, OUT missing bigint, OUT surplus bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET datestyle = 'ISO' AS $$
 DECLARE
 	batch text := batch_of(c);
 	a text[];
@@ -178,11 +178,11 @@ BEGIN
 	-- of what it may give, what it agrees with best
 	SELECT g, sum(least(s, t)) AS agreed, sum(greatest(s - t, 0)), sum(greatest(t - s, 0))
 	INTO gives, same, missing, surplus
-	FROM unnest('{rows, keyed, keys}'::text[]) AS g, LATERAL (
-		SELECT u.r, (SELECT count(*) FROM single AS x WHERE (x.gives, x.r) = (g, u.r)),
-			(SELECT count(*) FROM batch AS x WHERE x.r = u.r)
-		FROM (SELECT x.r FROM single AS x WHERE x.gives = g UNION SELECT x.r FROM batch AS x) AS u) AS counted (r, s, t)
-	GROUP BY g ORDER BY agreed DESC LIMIT 1;
+	FROM (SELECT g, x.r, sum(one), sum(other)
+		  FROM (SELECT s.gives, s.r, 1, 0 FROM single AS s
+				UNION ALL SELECT g, b.r, 0, 1 FROM batch AS b, unnest('{rows, keyed, keys}'::text[]) AS g) AS x (g, r, one, other)
+		  GROUP BY g, x.r) AS counted (g, r, s, t)
+	GROUP BY g ORDER BY agreed DESC, g LIMIT 1;
 	DROP TABLE single, batch;
 EXCEPTION WHEN OTHERS THEN
 	form := form || ': ' || SQLERRM;
