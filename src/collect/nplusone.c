@@ -106,7 +106,8 @@ typedef struct PgvBurst
 	uint32		values[PGV_BURST_VALUES];
 	uint32		other_hash;		/* of the other predicates, at first */
 	bool		other_varies;
-	int64		compound;		/* repeats with more than one value from the row */
+	bool		compound;		/* more than one value comes from the row */
+	int64		keyed;			/* repeats of which that is known by links */
 	bool		telling;		/* the values are no small numbers */
 	bool		writes;			/* the child is a write */
 	int			missed;			/* executions between that no result explains */
@@ -131,7 +132,8 @@ typedef struct PgvCandidate
 	int			predicate;
 	int			hits;
 	int			row;			/* the first not yet credited, or -1 */
-	bool		compound;		/* another value comes from the row, too */
+	bool		compound;		/* another value comes from the row, too ... */
+	bool		keyed;			/* ... by a link of its own */
 	PgvLinkType link;
 	PgvBurst   *burst;			/* or NULL: none yet */
 } PgvCandidate;
@@ -318,6 +320,7 @@ candidate_for(PgvChild *child, const PgvHit *hit, int predicate)
 	c->hits = 0;
 	c->row = -1;
 	c->compound = child->predicates[predicate].either;
+	c->keyed = false;
 	c->link = PGV_LINK_UNKNOWN;
 	c->burst = find_burst(child->ref->fingerprint, group_of(r),
 						  &child->predicates[predicate]);
@@ -441,10 +444,18 @@ is_acceptable(const PgvChild *child, const PgvCandidate *c)
 								   child->ref->fingerprint);
 }
 
+/* Do two values of the child come from one row, as far as can be told? */
+static bool
+share_row(const PgvChild *child, const PgvCandidate *c, const PgvCandidate *other)
+{
+	return c->row >= 0 && other->row == c->row &&
+		is_acceptable(child, c) && is_acceptable(child, other);
+}
+
 /*
- * Does another value of the child come from the same result, by a link or in
- * the same row, as with a key of several columns?  Asked of all candidates, for
- * one of its columns may be the same in all rows.
+ * Does another value of the child come from the same result, as with a key of
+ * several columns?  Asked of all candidates, for one of its columns may be the
+ * same in all rows.
  */
 static void
 find_compounds(PgvChild *child)
@@ -457,11 +468,12 @@ find_compounds(PgvChild *child)
 		{
 			const PgvCandidate *other = &child->candidates[j];
 
-			if (other->result == c->result &&
-				(other->link >= PGV_LINK_SAME || (c->row >= 0 && other->row == c->row)) &&
-				child->predicates[other->predicate].hash !=
+			if (other->result != c->result ||
+				child->predicates[other->predicate].hash ==
 				child->predicates[c->predicate].hash)
-				c->compound = true;
+				continue;
+			c->keyed |= (other->link >= PGV_LINK_SAME);
+			c->compound |= c->keyed || share_row(child, c, other);
 		}
 	}
 }
@@ -558,7 +570,8 @@ note_values(PgvBurst *b, const PgvChild *child, const PgvCandidate *c)
 	if (b->repeats == 0)
 		b->other_hash = other;
 	b->other_varies |= (other != b->other_hash);
-	b->compound += c->compound;
+	b->compound |= c->compound;
+	b->keyed += c->keyed;
 	return count_value(b, child->predicates[c->predicate].hash);
 }
 
@@ -900,7 +913,7 @@ misses_much(const PgvBurst *b)
 static int
 different_keys(const PgvBurst *b)
 {
-	return b->compound * 2 > b->repeats ? Max(b->distinct, b->fanout) : b->distinct;
+	return b->keyed * 2 > b->repeats ? Max(b->distinct, b->fanout) : b->distinct;
 }
 
 /* Is the burst a finding?  Sets its confidence. */
@@ -921,7 +934,7 @@ is_finding(PgvBurst *b)
 	if (b->lxid != 0)
 		return proven || is_walk(b);
 	/* one client's? it reads a row once, and in order, or all of them */
-	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && b->compound == 0);
+	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && !b->compound);
 	if (b->again * 5 > b->repeats || misses_much(b) || (b->root != 0 && !adds_up(b, disturbed)))
 		return false;
 	if (disturbed)
@@ -1029,11 +1042,11 @@ describe_finding(const PgvBurst *b, QueryDesc *query, PgvFindingWords *words)
 	if (b->writes)
 		pgv_suggest_write(&suggestion, pgv_texts_copy(b->fingerprint),
 						  query->plannedstmt, &b->link,
-						  !b->other_varies && b->compound == 0, b->lxid != 0);
+						  !b->other_varies && !b->compound, b->lxid != 0);
 	else
 		pgv_suggest_batch(&suggestion, pgv_texts_copy(b->fingerprint),
 						  query->plannedstmt, &b->link,
-						  !b->other_varies && b->compound == 0);
+						  !b->other_varies && !b->compound);
 	words->link = link.data;
 	words->suggestion = suggestion.data;
 }
@@ -1208,25 +1221,6 @@ leads_nowhere(const PgvWatch *watch)
 }
 
 /*
- * The result that a walk's first step was taken from, 0 for any other, is the
- * walk's like those to come: it is kept beside them.
- */
-static void
-adopt_first(uint64 walk, uint64 result)
-{
-	PgvResult  *r = pgv_producers_by_serial(result);
-
-	if (r == NULL || r->burst != 0)
-		return;
-	for (int i = 0; bursts != NULL && i < PGV_BURSTS; i++)
-	{
-		if (bursts[i].serial != 0 && bursts[i].group == r->serial)
-			bursts[i].group = ~walk;
-	}
-	r->burst = walk;
-}
-
-/*
  * Of a statement that no result explains: is it a step of a walk, or one of a
  * loop?
  */
@@ -1242,10 +1236,7 @@ follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
 							  child->predicates, child->npredicates,
 							  child->arrival);
 	if (walk != 0)
-	{
-		adopt_first(walk, pgv_walks_first(&watch->walk));
 		pgv_routine_wake(child->ref->fingerprint);
-	}
 	if (walk != 0 && watch->ncredits == 0)
 		watch->capture.burst = walk;
 	if (walk != 0 || (reads && (watch->ncredits > 0 || child->ncandidates > 0)) ||

@@ -309,14 +309,6 @@ pgv_walks_step(PgvWalkWatch *watch, uint64 fingerprint,
 	return w->hits > 0 ? w->serial : 0;
 }
 
-uint64
-pgv_walks_first(const PgvWalkWatch *watch)
-{
-	const PgvStepWalk *w = &walks[watch->walk];
-
-	return w->hits == 1 && w->executions == 2 ? w->last_result : 0;
-}
-
 bool
 pgv_walks_found(const PgvWalkWatch *watch)
 {

@@ -42,9 +42,6 @@ extern uint64 pgv_walks_step(PgvWalkWatch *watch, uint64 fingerprint,
 							 const PgvPredicate *predicates, int npredicates,
 							 const PgvArrival *arrival);
 
-/* After a walk's first step: the serial of the result before it; 0: at another. */
-extern uint64 pgv_walks_first(const PgvWalkWatch *watch);
-
 /* Is the walk that this execution belongs to a finding? */
 extern bool pgv_walks_found(const PgvWalkWatch *watch);
 

@@ -105,7 +105,7 @@ my %views = (
 	# it reads what statements, resources and waits read: see 033_statement_time.pl
 	statement_time => { text => [qw(username datname query)], public => 1 },
 	# it reads what plans reads: see sql/plan_changes.sql
-	plan_changes => { text => [qw(username datname query old_plan new_plan verdict)], public => 1 },
+	plan_changes => { text => [qw(username datname query preceded_by old_plan new_plan verdict)], public => 1 },
 	# who sees values of parameters, and misestimates: sql/slow_statements.sql, sql/misestimates.sql
 	slow_statements => {
 		key => "concat_ws('|', username, started_at)",
