@@ -534,9 +534,10 @@ is(list_and_lookups('one', 'front', 'jobs'), '', 'so does another application na
 # ----- a race --------------------------------------------------------------
 
 # Requests without a loop, as fast as they go, and among them one client that
-# counts its loops.
-foreach my $database ('one', 'two')
+# counts its loops.  Returns how many these were.
+sub race
 {
+	my ($database) = @_;
 	my $script = "$PostgreSQL::Test::Utils::tmp_check/requests.sql";
 	my $bench;
 	my $loops = 0;
@@ -565,13 +566,25 @@ foreach my $database ('one', 'two')
 	}
 	ok($bench->finish && $out =~ m{processed: 1000/1000}, "a race for $database: all requests were answered")
 	  or diag($err);
+	leave($client);
+	return $loops;
+}
+
+foreach my $database ('one', 'two')
+{
+	my $loops;
+
+	# Of a thousand loops all repeats are found each time; but on a busy machine two
+	# loops are counted as one burst now and then, so there are three races.
+	for (1 .. 3)
+	{
+		$loops = race($database);
+		like(findings(), qr/^n_plus_one proven items of orders: \d+, @{[ 8 * $loops ]}$/,
+			'all repeats were found, and no others');
+		last if findings() eq found([ 'items of orders', $loops, 8 * $loops ]);
+	}
 	cmp_ok($loops, '>=', 5, 'there were loops among them');
-	# A backend that loses its processor between an answer and its wait for the next
-	# message finds that there, as in a pipeline: with more clients than processors a
-	# loop looks like one now and then.
-	my ($bursts, $repeats) = findings() =~ /^n_plus_one proven items of orders: (\d+), (\d+)$/;
-	ok(defined $bursts && $bursts <= $loops && $bursts > 0.97 * $loops && $repeats == 8 * $bursts,
-		'and they were found, nearly all and no others') or diag("$loops loops: " . findings());
+	is(findings(), found([ 'items of orders', $loops, 8 * $loops ]), 'and they were found, all and no others');
 	if ($database eq 'one')
 	{
 		no_duplicates("a race for $database");
@@ -584,7 +597,6 @@ foreach my $database ('one', 'two')
 		like(duplicates(), qr/^(duplicate proven settings of -: [12], 5)?$/,
 			"a race for $database: no duplicates but requests in step");
 	}
-	leave($client);
 }
 
 $bouncer->stop;
