@@ -4,7 +4,7 @@
  *	  The recent results of this backend, found by the values in their rows.
  *
  * Private memory of a backend, allocated when it first sees a result of two
- * rows, about 75 kB:
+ * rows, about 62 kB:
  *
  *	 results[16]           cells of each: columns x rows of hashes
  *	+-----------------+   +---------------------------+
