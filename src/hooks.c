@@ -80,7 +80,7 @@ typedef struct PgvUtility
 typedef struct PgvPlanning
 {
 	PgvScope	scope;
-	const PgvStatementRef *counted; /* NULL: it is not */
+	PgvStatementRef *counted;	/* NULL: it is not */
 } PgvPlanning;
 
 /* The client's last statement; it is over, but its transaction may not be. */
@@ -264,7 +264,7 @@ is_on(void)
 }
 
 /* A transaction was committed, or prepared. */
-static void
+static pg_attribute_hot void
 end_well(void)
 {
 	arrival.at = 0;
@@ -293,7 +293,7 @@ note_commit(void)
 }
 
 /* A transaction is over; returns when, if the clock was asked. */
-static TimestampTz
+static pg_attribute_hot TimestampTz
 count_transaction(PgvTransactionEnd how)
 {
 	if (likely(is_on()))
@@ -302,11 +302,29 @@ count_transaction(PgvTransactionEnd how)
 	return 0;
 }
 
+static pg_noinline void
+at_prepare(void)
+{
+	pgv_now_committed();
+	count_transaction(PGV_PREPARED);
+	end_well();
+}
+
+static pg_noinline void
+at_abort(void)
+{
+	pgv_now_aborted();
+	count_transaction(PGV_ROLLED_BACK);
+	pgv_overhead_drop();
+	arrival.at = 0;
+	in_block = false;
+}
+
 /*
  * A transaction is over.  What was announced and not executed is forgotten,
  * and a commit's time on disk is the server's, not the client's.
  */
-static void
+static pg_attribute_hot void
 at_transaction_end(XactEvent event, void *arg)
 {
 	TimestampTz end;
@@ -326,16 +344,10 @@ at_transaction_end(XactEvent event, void *arg)
 			end_well();
 			break;
 		case XACT_EVENT_PREPARE:
-			pgv_now_committed();
-			count_transaction(PGV_PREPARED);
-			end_well();
+			at_prepare();
 			break;
 		case XACT_EVENT_ABORT:
-			pgv_now_aborted();
-			count_transaction(PGV_ROLLED_BACK);
-			pgv_overhead_drop();
-			arrival.at = 0;
-			in_block = false;
+			at_abort();
 			break;
 		default:
 			break;
@@ -395,7 +407,7 @@ is_planned(uint64 queryid, QueryDesc *queryDesc)
 }
 
 /* Likewise one that failed, by an error with this SQLSTATE (0: by none). */
-static void
+static pg_attribute_cold void
 count_failure(const PgvStatementRef *ref, const PgvUsage *usage, int sqlstate,
 			  PgvOutcome outcome, bool again)
 {
@@ -467,7 +479,7 @@ enter_phase(PgvNowOuter *outer, const PgvStatementRef *counted, PgvPhase phase)
  * Describe a statement and have it identified.  A statement inside a utility
  * statement carries no place of its own: it is within that one's.
  */
-static void
+static pg_attribute_hot void
 describe(PgvStatementRef *ref, uint64 queryid, const char *source,
 		 int location, int length, bool optimisable)
 {
@@ -475,7 +487,7 @@ describe(PgvStatementRef *ref, uint64 queryid, const char *source,
 	ref->source = source;
 	ref->location = location;
 	ref->length = length;
-	if (location <= 0 && length <= 0 && utility != NULL &&
+	if (unlikely(utility != NULL) && location <= 0 && length <= 0 &&
 		utility->source == source && optimisable)
 	{
 		ref->location = utility->location;
@@ -498,7 +510,7 @@ is_prepared(void)
  * Take note of the tags of what the client sends; returns its route.  If they
  * tell of another request, what the detector has going on is over.
  */
-static uint64
+static pg_attribute_hot uint64
 note_tags(const char *source, int location, int length, bool frozen)
 {
 	bool		new_request;
@@ -516,10 +528,10 @@ note_tags(const char *source, int location, int length, bool frozen)
  * The same for a query.  Of a named prepared statement the text is that of its
  * Parse message or PREPARE; but EXECUTE has a text of its own.
  */
-static uint64
+static pg_attribute_hot uint64
 note_query_tags(QueryDesc *queryDesc)
 {
-	if (execute && level == 0 && execute_route != 0)
+	if (unlikely(execute) && level == 0 && execute_route != 0)
 		return execute_route;
 	return note_tags(queryDesc->sourceText,
 					 queryDesc->plannedstmt->stmt_location,
@@ -528,7 +540,7 @@ note_query_tags(QueryDesc *queryDesc)
 }
 
 /* Was it this timeout, running since the statement came, that struck? */
-static bool
+static pg_attribute_cold bool
 timed_out(TimeoutId id, int setting)
 {
 	TimestampTz finish;
@@ -541,7 +553,7 @@ timed_out(TimeoutId id, int setting)
 }
 
 /* How does an error with this SQLSTATE end the execution? */
-static PgvOutcome
+static pg_attribute_cold PgvOutcome
 outcome_of(int sqlstate)
 {
 	switch (sqlstate)
@@ -558,7 +570,7 @@ outcome_of(int sqlstate)
 }
 
 /* Count an execution without a frame that the error at hand has ended. */
-static void
+static pg_attribute_cold void
 count_error(const PgvStatementRef *ref, const PgvUsage *usage)
 {
 	int			sqlstate = geterrcode();
@@ -577,17 +589,17 @@ static void pgv_ProcessUtility(PGV_UTILITY_ARGS);
 
 /* ----- parse analysis ----- */
 
-static void
+static pg_attribute_hot void
 pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 {
 	/* whether we are on or not: fingerprints must not depend on it */
-	if (pgv_variables_possible(pstate))
+	if (unlikely(pgv_variables_possible(pstate)))
 		pgv_variables_note(pstate, query);
 	if (is_on())
 	{
 		note_arrival();
 		/* who stands before us in ProcessUtility may hide the queryid there */
-		if (query->utilityStmt != NULL && query->queryId != 0 &&
+		if (unlikely(query->utilityStmt != NULL) && query->queryId != 0 &&
 			ProcessUtility_hook != pgv_ProcessUtility && is_counted() &&
 			pstate->p_sourcetext != NULL)
 			pgv_identity_note_utility(pstate->p_sourcetext,
@@ -625,15 +637,23 @@ call_planner(PGV_PLANNER_ARGS)
 }
 
 /* Planning failed: that is how the execution ended. */
-static void
-planner_failed(PgvStatementRef *ref, const PgvUsage *usage)
+static pg_attribute_cold void
+planner_failed(PgvPlanning *self, const PgvMeasure *measure, PgvUsage *usage,
+			   const PgvNowOuter *outer)
 {
+	PgvStatementRef *ref = self->counted;
+
+	pgv_scope_leave(&self->scope);
+	pgv_measure_end(measure, usage);
+	pgv_now_leave(outer);
+	if (ref == NULL)
+		return;
 	ref->route = note_tags(ref->source, ref->location, ref->length, true);
 	pgv_newcomers_reveal(ref);
 	count_error(ref, usage);
 }
 
-static PlannedStmt *
+static pg_attribute_hot PlannedStmt *
 measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 				 PGV_PLANNER_ARGS)
 {
@@ -655,11 +675,7 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 	PG_CATCH();
 	{
 		level--;
-		pgv_scope_leave(&self.scope);
-		pgv_measure_end(&measure, usage);
-		pgv_now_leave(&outer);
-		if (counted)
-			planner_failed(ref, usage);
+		planner_failed(&self, &measure, usage, &outer);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -671,12 +687,12 @@ measured_planner(PgvStatementRef *ref, PgvUsage *usage, bool counted,
 }
 
 /* A client's statement: its planning waits to be counted with its execution. */
-static PlannedStmt *
+static pg_attribute_hot PlannedStmt *
 client_planner(bool counted, PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
 
-	if (planned.waiting)
+	if (unlikely(planned.waiting))
 		count_planned(true);
 	if (counted)
 		describe(&planned.statement, PGV_QUERYID(parse->queryId), query_string,
@@ -686,7 +702,7 @@ client_planner(bool counted, PGV_PLANNER_ARGS)
 	arrival.plan_ms += planned.usage.time_ms;
 	planned.waiting = counted;
 	/* as a rule it finds all it reads in caches */
-	if (planned.waiting && planned.usage.any_blocks)
+	if (unlikely(planned.usage.any_blocks) && planned.waiting)
 		count_planned(true);
 	return result;
 }
@@ -702,7 +718,7 @@ timed_planner(bool counted, PGV_PLANNER_ARGS)
 	return result;
 }
 
-static PlannedStmt *
+static pg_attribute_hot PlannedStmt *
 pgv_planner(PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
@@ -710,7 +726,7 @@ pgv_planner(PGV_PLANNER_ARGS)
 	PgvUsage	usage;
 	bool		counted;
 
-	if (!is_on() || query_string == NULL)
+	if (unlikely(!is_on() || query_string == NULL))
 		return next_planner(PGV_PLANNER_PASS);
 	note_arrival();
 	counted = is_counted();
@@ -738,7 +754,7 @@ next_start(QueryDesc *queryDesc, int eflags)
 		standard_ExecutorStart(queryDesc, eflags);
 }
 
-static void
+static pg_attribute_hot void
 call_start(QueryDesc *queryDesc, int eflags)
 {
 	if (likely(!pgv_overhead_running))
@@ -752,7 +768,7 @@ call_start(QueryDesc *queryDesc, int eflags)
 }
 
 /* Does the client read or write rows, so that the detector should see it? */
-static bool
+static pg_attribute_hot bool
 is_watched(QueryDesc *queryDesc, int eflags)
 {
 	if (!pgv_detects() || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
@@ -792,7 +808,7 @@ is_generic(QueryDesc *queryDesc)
 }
 
 /* What is the plan of a query that was started? */
-static void
+static pg_attribute_hot void
 note_plan(PgvFrame *frame, QueryDesc *queryDesc)
 {
 	pgv_planid_identify(&frame->plan, frame->statement.fingerprint, queryDesc->plannedstmt);
@@ -802,13 +818,13 @@ note_plan(PgvFrame *frame, QueryDesc *queryDesc)
 }
 
 /* A started query gets its frame. */
-static void
+static pg_attribute_hot void
 open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		   bool counted, bool watched)
 {
 	PgvFrame   *frame = pgv_frame_open(queryDesc);
 
-	if (frame == NULL)
+	if (unlikely(frame == NULL))
 		return;
 	frame->counted = counted;
 	frame->statement = *ref;
@@ -830,13 +846,19 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 	}
 }
 
-/* An execution that ended in an error; "measure" if it was being measured. */
-static void
-run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
+/*
+ * An execution that ended in an error; "measure" if it was being measured, "outer" if
+ * it was at work.
+ */
+static pg_attribute_cold void
+run_failed(PgvFrame *frame, const PgvMeasure *measure, const PgvNowOuter *outer,
+		   QueryDesc *queryDesc)
 {
 	int			sqlstate = geterrcode();
 	double		ms;
 
+	if (outer != NULL)
+		pgv_now_leave(outer);
 	if (measure != NULL)
 		pgv_measure_end(measure, &frame->usage);
 	ms = frame->usage.time_ms;
@@ -849,6 +871,7 @@ run_failed(PgvFrame *frame, const PgvMeasure *measure, QueryDesc *queryDesc)
 	if (frame->counted)
 		pgv_errors_failed(&frame->statement, ms, sqlstate);
 	frame->query = NULL;
+	arrival.at = 0;
 }
 
 /*
@@ -863,12 +886,31 @@ count_nodes(QueryDesc *queryDesc, int eflags)
 		queryDesc->instrument_options |= INSTRUMENT_ROWS;
 }
 
-/* Start, and count a failure to start: a denied permission, say. */
-static void
+/* It failed to start: a denied permission, say. */
+static pg_attribute_cold void
+start_failed(QueryDesc *queryDesc, PgvStatementRef *ref, bool counted)
+{
+	PgvFrame   *frame = pgv_frame_of(queryDesc);
+
+	if (frame != NULL)
+		run_failed(frame, NULL, NULL, queryDesc);
+	else if (counted)
+	{
+		PgvUsage	usage;
+
+		pgv_usage_clear(&usage);
+		pgv_newcomers_reveal(ref);
+		count_error(ref, &usage);
+	}
+	arrival.at = 0;
+}
+
+/* Start, and count a failure to. */
+static pg_attribute_hot void
 start_counted(QueryDesc *queryDesc, int eflags, PgvStatementRef *ref,
 			  bool counted, bool watched)
 {
-	if (counted && pgv_suspects_due(ref->fingerprint))
+	if (counted && unlikely(pgv_suspects_due(ref->fingerprint)))
 		count_nodes(queryDesc, eflags);
 	PG_TRY();
 	{
@@ -877,19 +919,7 @@ start_counted(QueryDesc *queryDesc, int eflags, PgvStatementRef *ref,
 	}
 	PG_CATCH();
 	{
-		PgvFrame   *frame = pgv_frame_of(queryDesc);
-
-		if (frame != NULL)
-			run_failed(frame, NULL, queryDesc);
-		else if (counted)
-		{
-			PgvUsage	usage;
-
-			pgv_usage_clear(&usage);
-			pgv_newcomers_reveal(ref);
-			count_error(ref, &usage);
-		}
-		arrival.at = 0;
+		start_failed(queryDesc, ref, counted);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -930,10 +960,10 @@ start_timed(QueryDesc *queryDesc, int eflags)
 	pgv_overhead_stop();
 }
 
-static void
+static pg_attribute_hot void
 pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 {
-	if (!is_on())
+	if (unlikely(!is_on()))
 	{
 		next_start(queryDesc, eflags);
 		return;
@@ -954,7 +984,7 @@ next_run(PGV_RUN_ARGS)
 		standard_ExecutorRun(PGV_RUN_PASS);
 }
 
-static void
+static pg_attribute_hot void
 call_run(PGV_RUN_ARGS)
 {
 	if (likely(!pgv_overhead_running))
@@ -986,7 +1016,7 @@ finishes_later(QueryDesc *queryDesc)
  * Is a query that has run to its end, and taken long, a reason to count rows next
  * time?  How many rows it returned is known without that.
  */
-static bool
+static pg_attribute_cold bool
 is_suspicious(const PgvFrame *frame, QueryDesc *queryDesc)
 {
 	return pgv_slow_is(frame->usage.time_ms) ||
@@ -997,7 +1027,7 @@ is_suspicious(const PgvFrame *frame, QueryDesc *queryDesc)
 }
 
 /* It has taken long: look at it while it lasts. */
-static void
+static pg_attribute_cold void
 look_at(PgvFrame *frame, QueryDesc *queryDesc, bool complete)
 {
 	double		ms = frame->usage.time_ms;
@@ -1022,7 +1052,7 @@ look_at(PgvFrame *frame, QueryDesc *queryDesc, bool complete)
 }
 
 /* The part of a run that may raise: the query, and what the detector says. */
-static void
+static pg_attribute_hot void
 run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 			PgvScope *scope, PGV_RUN_ARGS)
 {
@@ -1056,7 +1086,7 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 }
 
 /* Does each row of the result come from locking one? */
-static bool
+static pg_attribute_cold bool
 locks_rows(const Plan *plan)
 {
 	if (IsA(plan, Limit))
@@ -1080,7 +1110,7 @@ note_rows(QueryDesc *queryDesc)
 		pgv_transactions_rows(PGV_ROWS_LOCKED, rows);
 }
 
-static void
+static pg_attribute_hot void
 run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 {
 	DestReceiver *dest = queryDesc->dest;
@@ -1102,12 +1132,10 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 		level--;
 		if (pgv_scope != outer)
 			pgv_scope_leave(&scope);
-		pgv_now_leave(&now);
 		queryDesc->dest = dest;
 		if (measuring)
 			frame->rows += queryDesc->estate->es_processed;
-		run_failed(frame, measuring ? &measure : NULL, queryDesc);
-		arrival.at = 0;
+		run_failed(frame, measuring ? &measure : NULL, &now, queryDesc);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -1127,7 +1155,7 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 }
 
 /* A query without a frame: nested, or with pg_vitals.track = none. */
-static void
+static pg_attribute_hot void
 run_uncounted(PGV_RUN_ARGS)
 {
 	PgvNested	nested;
@@ -1169,7 +1197,7 @@ run_on(PGV_RUN_ARGS)
  * A parallel worker runs its share of a query; whose, its leader's slot tells.
  * What its functions execute is in it.
  */
-static void
+static pg_attribute_cold void
 run_in_worker(PGV_RUN_ARGS)
 {
 	PgvNowSlot	leader;
@@ -1208,10 +1236,10 @@ run_timed(PGV_RUN_ARGS)
 	pgv_overhead_stop();
 }
 
-static void
+static pg_attribute_hot void
 pgv_ExecutorRun(PGV_RUN_ARGS)
 {
-	if (!is_on())
+	if (unlikely(!is_on()))
 	{
 		if (unlikely(IsParallelWorker() && pgv_enabled))
 			run_in_worker(PGV_RUN_PASS);
@@ -1247,7 +1275,7 @@ call_finish(QueryDesc *queryDesc)
 }
 
 /* Without a frame, triggers still run one level down. */
-static void
+static pg_attribute_cold void
 finish_uncounted(QueryDesc *queryDesc)
 {
 	PgvScope	scope;
@@ -1270,7 +1298,7 @@ finish_uncounted(QueryDesc *queryDesc)
 	pgv_scope_leave(&scope);
 }
 
-static void
+static pg_attribute_hot void
 finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 {
 	PgvMeasure	measure;
@@ -1290,9 +1318,7 @@ finish_frame(PgvFrame *frame, QueryDesc *queryDesc)
 	{
 		level--;
 		pgv_scope_leave(&scope);
-		pgv_now_leave(&now);
-		run_failed(frame, &measure, queryDesc);
-		arrival.at = 0;
+		run_failed(frame, &measure, &now, queryDesc);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -1322,7 +1348,7 @@ finish_on(QueryDesc *queryDesc)
 		finish_uncounted(queryDesc);
 }
 
-static void
+static pg_attribute_hot void
 pgv_ExecutorFinish(QueryDesc *queryDesc)
 {
 	/* without writes there are no triggers to run */
@@ -1357,7 +1383,7 @@ end_timed(QueryDesc *queryDesc)
 	pgv_overhead_stop();
 }
 
-static void
+static pg_attribute_hot void
 pgv_ExecutorEnd(QueryDesc *queryDesc)
 {
 	if (is_timed() && is_on())
@@ -1716,7 +1742,7 @@ is_from_commit(const PgvError *error)
 }
 
 /* The statement was counted when it was done; now it has failed after all. */
-static void
+static pg_attribute_cold void
 charge_to_done(const PgvError *error)
 {
 	PgvUsage	usage;
@@ -1761,7 +1787,7 @@ befalls(int sqlstate)
  * cannot be read, has not met a hook.  Its text tells which it is: the next in
  * the client's string.
  */
-static void
+static pg_attribute_cold void
 charge_to_text(const PgvError *error)
 {
 	const char *text = error->text;
@@ -1793,7 +1819,7 @@ charge_to_text(const PgvError *error)
  * An error that no execution was charged with.  A session that is ended while
  * it sits idle loses nothing, unless it sits in a transaction too long.
  */
-static void
+static pg_attribute_cold void
 charge_error(const PgvError *error, bool fatal)
 {
 	if (fatal && error->text == NULL)

@@ -45,6 +45,17 @@ static instr_time measured_end;
 TimestampTz pgv_measured = 0;	/* the same as time of day; 0: not asked yet */
 static const PgvMeasure *innermost = NULL;
 
+static pg_attribute_cold PgvFrame *
+allocate_frame(void)
+{
+	PgvFrame   *frame = MemoryContextAllocExtended(TopMemoryContext, sizeof(PgvFrame),
+												   MCXT_ALLOC_NO_OOM);
+
+	if (frame != NULL)
+		frame->from_pool = false;
+	return frame;
+}
+
 static PgvFrame *
 take_frame(void)
 {
@@ -61,21 +72,17 @@ take_frame(void)
 		frame->from_pool = true;
 		return frame;
 	}
-	frame = MemoryContextAllocExtended(TopMemoryContext, sizeof(PgvFrame),
-									   MCXT_ALLOC_NO_OOM);
-	if (frame != NULL)
-		frame->from_pool = false;
-	return frame;
+	return allocate_frame();
 }
 
 /* The query's memory goes: take the frame out of the list and back. */
-static void
+static pg_attribute_hot void
 close_frame(void *arg)
 {
 	PgvFrame   *frame = arg;
 	PgvFrame  **link = &open_frames;
 
-	if (frame->query != NULL)
+	if (unlikely(frame->query != NULL))
 	{
 		frame->statement.source = NULL;
 		pgv_frame_publish(frame, NULL, PGV_OUTCOME_DONE);
@@ -87,7 +94,7 @@ close_frame(void *arg)
 		link = &(*link)->next;
 	if (*link == frame)
 		*link = frame->next;
-	if (!frame->from_pool)
+	if (unlikely(!frame->from_pool))
 	{
 		pfree(frame);
 		return;
@@ -96,7 +103,7 @@ close_frame(void *arg)
 	free_frames = frame;
 }
 
-PgvFrame *
+pg_attribute_hot PgvFrame *
 pgv_frame_open(QueryDesc *query)
 {
 	PgvFrame   *frame = take_frame();
@@ -123,7 +130,7 @@ pgv_frame_open(QueryDesc *query)
 	return frame;
 }
 
-PgvFrame *
+pg_attribute_hot PgvFrame *
 pgv_frame_of(QueryDesc *query)
 {
 	PgvFrame   *frame = open_frames;
@@ -148,7 +155,7 @@ note_counters(PgvMeasure *measure)
 		measure->times = pgBufferUsage;
 }
 
-void
+pg_attribute_hot void
 pgv_measure_begin(PgvMeasure *measure, const PgvStatementRef *statement,
 				  QueryDesc *query)
 {
@@ -168,7 +175,7 @@ ms_between(instr_time start, instr_time end)
 	return INSTR_TIME_GET_MILLISEC(end);
 }
 
-static void
+static pg_noinline void
 add_times(PgvUsage *usage, const BufferUsage *start)
 {
 	const BufferUsage *end = &pgBufferUsage;
@@ -193,7 +200,7 @@ add_times(PgvUsage *usage, const BufferUsage *start)
 }
 
 /* Add what was used since; the loops are short and straight on purpose. */
-static void
+static pg_attribute_hot void
 add_blocks(PgvUsage *usage, const PgvMeasure *measure, const int64 *now)
 {
 	if (!usage->any_blocks)
@@ -211,7 +218,7 @@ add_blocks(PgvUsage *usage, const PgvMeasure *measure, const int64 *now)
 }
 
 /* The kernel was read when this began: what was used goes to the statement. */
-static void
+static pg_noinline void
 end_reading(const PgvMeasure *measure, double ms)
 {
 	const PgvMeasure *outer = measure->outer;
@@ -222,7 +229,7 @@ end_reading(const PgvMeasure *measure, double ms)
 					  outer != NULL ? outer->statement : NULL, measure->query, ms);
 }
 
-void
+pg_attribute_hot void
 pgv_measure_end(const PgvMeasure *measure, PgvUsage *usage)
 {
 	instr_time	took;
@@ -270,7 +277,7 @@ monotonic_us(void)
  * lose its processor between looking at one and the other, so of a few tries
  * the quickest counts.
  */
-static int64
+static pg_noinline int64
 clock_offset(void)
 {
 	int64		best = 0;
@@ -296,7 +303,7 @@ clock_offset(void)
  * day every PGV_CLOCK_US, which saves a second look at a clock per statement.
  * It must not run ahead by more than a client takes between two statements.
  */
-TimestampTz
+pg_attribute_hot TimestampTz
 pgv_measured_read(void)
 {
 	static int64 offset = 0;
@@ -304,7 +311,7 @@ pgv_measured_read(void)
 	int64		us = (int64) INSTR_TIME_GET_MICROSEC(measured_end);
 
 	/* unsigned: also when the clock was set back, or another chosen */
-	if ((uint64) (us - set_at) > PGV_CLOCK_US)
+	if (unlikely((uint64) (us - set_at) > PGV_CLOCK_US))
 	{
 		offset = clock_offset();
 		set_at = us;
@@ -326,7 +333,7 @@ ask_query(PgvExecution *e, QueryDesc *query)
 }
 
 /* What failed, or took its time, gets a name, if none was given to it before. */
-static void
+static pg_attribute_cold void
 reveal(PgvFrame *frame, PgvOutcome outcome)
 {
 	double		ms = frame->usage.time_ms + (frame->planned ? frame->plan_ms : 0);
@@ -336,7 +343,7 @@ reveal(PgvFrame *frame, PgvOutcome outcome)
 		pgv_newcomers_reveal(&frame->statement);
 }
 
-void
+pg_attribute_hot void
 pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 {
 	PgvExecution e;
@@ -364,7 +371,7 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 		pgv_statements_executed(&e);
 		if (unlikely(frame->statement.fingerprint == 0) && !frame->published)
 			pgv_newcomers_count();
-		if (e.statement->route != 0)
+		if (unlikely(e.statement->route != 0))
 			pgv_routes_executed(&e);
 		if (unlikely(frame->slow != NULL))
 		{

@@ -82,7 +82,7 @@ have_known(void)
 	return known != NULL;
 }
 
-static uint64
+static pg_attribute_hot uint64
 id_of(const PgvStatementRef *ref)
 {
 	uint64		id = ref->queryid;
@@ -232,7 +232,7 @@ fill_in(PgvStatementRef *ref, PgvKnownSet *set, int way)
 	ref->share = &set->shares[way];
 }
 
-bool
+pg_attribute_hot bool
 pgv_identity_recall(PgvStatementRef *ref)
 {
 	uint64		id;

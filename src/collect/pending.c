@@ -173,7 +173,7 @@ find_my_slot(void)
 	my_lock = &locks[procno].lock;
 }
 
-void
+pg_attribute_hot void
 pgv_pending_lock(void)
 {
 	if (unlikely(my_lock == NULL))
@@ -181,7 +181,7 @@ pgv_pending_lock(void)
 	LWLockAcquire(my_lock, LW_EXCLUSIVE);
 }
 
-void
+pg_attribute_hot void
 pgv_pending_unlock(void)
 {
 	LWLockRelease(my_lock);
@@ -223,7 +223,7 @@ same_key(const PgvPendingPart *part, const char *a, const char *b)
 	return different == 0;
 }
 
-void *
+pg_attribute_hot void *
 pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
 {
 	PgvSharedPart *mine = part->mine;

@@ -166,7 +166,7 @@ quick_details(uint64 h, const Plan *plan, const PlannedStmt *stmt)
 	}
 }
 
-static uint64
+static pg_attribute_hot uint64
 quick_plan(uint64 h, const Plan *plan, const PlannedStmt *stmt)
 {
 	if (plan == NULL)

@@ -67,7 +67,7 @@ add_duration(PgvTiming *into, int64 n, double ms)
 	double		old_mean = into->mean;
 
 	into->total += ms;
-	if (n == 1)
+	if (unlikely(n == 1))
 	{
 		into->min = into->max = into->mean = ms;
 		return;
@@ -375,34 +375,43 @@ pgv_statements_has(const PgvStatementRef *ref)
 }
 
 /*
- * The pending record of a statement and its plan (or NULL), made if need be.
- * Returns with the slot locked.
+ * There is no record yet: make one.  Normalising and storing a text is not for the
+ * time of the lock.
  */
-static PgvStatementDelta *
-lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
+static pg_noinline PgvStatementDelta *
+relock_new_record(const PgvPlanKey *key, const PgvStatementRef *ref, PgvPlanRef *plan)
 {
-	PgvPlanKey	key;
 	PgvStatementDelta *delta;
 	bool		has_text;
 	uint64		plan_text;
 
-	pgv_statement_key(&key.statement, ref);
-	key.planid = plan != NULL ? plan->planid : 0;
-	pgv_pending_lock();
-	delta = pgv_pending_find(&pgv_pending_statements, &key, ref->hint);
-	if (likely(delta != NULL))
-		return delta;
-	/* normalising and storing a text is not for the time of the lock */
 	pgv_pending_unlock();
 	has_text = pgv_identity_reference_text(ref);
 	plan_text = plan != NULL ? pgv_plantext_reference(plan, ref->fingerprint) : 0;
 	pgv_pending_lock();
-	delta = pgv_pending_add(&pgv_pending_statements, &key, ref->hint);
+	delta = pgv_pending_add(&pgv_pending_statements, key, ref->hint);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = has_text;
 	delta->plan.text = plan_text;
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
 	return delta;
+}
+
+/*
+ * The pending record of a statement and its plan (or NULL), made if need be.
+ * Returns with the slot locked.
+ */
+static pg_attribute_hot PgvStatementDelta *
+lock_record(const PgvStatementRef *ref, PgvPlanRef *plan)
+{
+	PgvPlanKey	key;
+	PgvStatementDelta *delta;
+
+	pgv_statement_key(&key.statement, ref);
+	key.planid = plan != NULL ? plan->planid : 0;
+	pgv_pending_lock();
+	delta = pgv_pending_find(&pgv_pending_statements, &key, ref->hint);
+	return likely(delta != NULL) ? delta : relock_new_record(&key, ref, plan);
 }
 
 static inline void
@@ -428,13 +437,13 @@ add_usage(PgvStatementCounters *c, const PgvUsage *usage)
 		c->wal_bytes += usage->wal.wal_bytes;
 		c->wal_buffers_full += PGV_WAL_BUFFERS_FULL(&usage->wal);
 	}
-	if (!usage->any_times)
+	if (likely(!usage->any_times))
 		return;
 	for (int i = 0; i < PGV_NBLOCKTIMES; i++)
 		c->block_ms[i] += usage->block_ms[i];
 }
 
-static void
+static pg_noinline void
 add_jit(PgvStatementCounters *c, const JitInstrumentation *jit)
 {
 	c->resources = true;
@@ -456,7 +465,7 @@ add_jit(PgvStatementCounters *c, const JitInstrumentation *jit)
 #endif
 }
 
-static void
+static pg_noinline void
 add_outcome(PgvStatementCounters *c, PgvOutcome outcome)
 {
 	c->failures++;
@@ -483,18 +492,23 @@ has_room(const PgvStatementDelta *delta, uint16 bucket)
 }
 
 /* With no room the record goes to the store first, and refers to its texts anew. */
-static inline void
-make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, PgvPlanRef *plan,
-		  uint16 bucket)
+static pg_noinline void
+spill(PgvStatementDelta *delta, const PgvStatementRef *ref, PgvPlanRef *plan)
 {
-	if (likely(has_room(delta, bucket)))
-		return;
 	pgv_pending_spill(&pgv_pending_statements, delta);
 	delta->fingerprint = ref->fingerprint;
 	delta->counters.has_text = ref->fingerprint != 0 && pgv_texts_reference(ref->fingerprint);
 	if (plan != NULL)
 		delta->plan.text = pgv_plantext_reference(plan, ref->fingerprint);
 	delta->counters.first_seen = GetCurrentStatementStartTimestamp();
+}
+
+static inline void
+make_room(PgvStatementDelta *delta, const PgvStatementRef *ref, PgvPlanRef *plan,
+		  uint16 bucket)
+{
+	if (unlikely(!has_room(delta, bucket)))
+		spill(delta, ref, plan);
 }
 
 /* Count a duration in the record's buckets; make_room has been called. */
@@ -548,7 +562,7 @@ pgv_statements_planned(const PgvStatementRef *ref, const PgvUsage *usage)
 	pgv_pending_unlock();
 }
 
-void
+pg_attribute_hot void
 pgv_statements_executed(const PgvExecution *e)
 {
 	const PgvStatementRef *ref = e->statement;
@@ -560,7 +574,7 @@ pgv_statements_executed(const PgvExecution *e)
 	note_seen(delta, ref);
 	if (e->plan != NULL)
 		note_plan(&delta->plan, e->plan, ref->fingerprint, e->again);
-	if (e->again)
+	if (unlikely(e->again))
 		c->exec.total += e->usage->time_ms;
 	else
 	{
@@ -581,11 +595,11 @@ pgv_statements_executed(const PgvExecution *e)
 	}
 	c->rows += e->rows;
 	add_usage(c, e->usage);
-	if (e->jit != NULL && e->jit->created_functions > 0)
+	if (unlikely(e->jit != NULL) && e->jit->created_functions > 0)
 		add_jit(c, e->jit);
 	if (unlikely(e->outcome != PGV_OUTCOME_DONE))
 		add_outcome(c, e->outcome);
-	if (e->workers_to_launch > 0)
+	if (unlikely(e->workers_to_launch > 0))
 	{
 		c->resources = true;
 		c->workers_to_launch += e->workers_to_launch;

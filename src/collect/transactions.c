@@ -363,7 +363,7 @@ pgv_transactions_read(int slot, int pid, TimestampTz start, PgvTransactionNow *c
 
 /* ----- a transaction's way ----- */
 
-static void
+static pg_attribute_hot void
 begin(const PgvStatementRef *ref)
 {
 	PgvTransaction *x = &pgv_transaction;
@@ -403,7 +403,7 @@ note_origin(const PgvStatementRef *ref)
 		x->route = ref->route;
 }
 
-void
+pg_attribute_hot void
 pgv_transactions_next(const PgvStatementRef *ref)
 {
 	note_origin(ref);
@@ -449,7 +449,7 @@ counts(const PgvTransaction *x)
 	return !x->missed && (x->block || x->now->statements > 1);
 }
 
-void
+pg_attribute_hot void
 pgv_transactions_committing(TimestampTz asked_at, TimestampTz idle_since)
 {
 	PgvTransaction *x = &pgv_transaction;
