@@ -29,6 +29,7 @@
 #include "store/texts.h"
 
 #define PGV_NEGLIGIBLE_MS 10.0	/* that one execution may have taken */
+#define PGV_FAILURE_WORTH 12	/* as four milliseconds, or sixteen calls */
 
 /* ----- adding ----- */
 
@@ -209,7 +210,10 @@ statements_lose_text(void *entry, uint64 id)
 	((PgvStatementEntry *) entry)->counters.has_text = false;
 }
 
-/* Each doubling of calls, and more so of milliseconds, makes an entry last. */
+/*
+ * Each doubling of calls, and more so of milliseconds, makes an entry last; and that
+ * it has failed.
+ */
 static int
 statements_worth(const void *data)
 {
@@ -217,7 +221,7 @@ statements_worth(const void *data)
 	int			calls = pg_leftmost_one_pos64((uint64) Max(c->calls, 1));
 	int			ms = pg_leftmost_one_pos64((uint64) Max(Min(c->exec.total, 1e15), 1));
 
-	return Min(UINT8_MAX, calls * 3 + ms * 6);
+	return Min(UINT8_MAX, calls * 3 + ms * 6 + (c->failures > 0 ? PGV_FAILURE_WORTH : 0));
 }
 
 bool

@@ -76,6 +76,10 @@ is(ask(q{SELECT sum(calls)::text || '|' || sum(failures) FROM vitals.statements 
 	'1|1', 'what fails is identified');
 is(ask(q{SELECT sum(failures) FROM vitals.errors WHERE query LIKE '%AS fails' AND sqlstate = '22012'}), 1,
 	'... and its error is its own');
+behind(join('', map { 'SELECT 1 / (random() * 0)::int AS failed' . ', 1' x $_ . ';' } 1 .. 20));
+$node->safe_psql('app', crowd('later', 250)) for 1 .. 2;
+is(ask(q{SELECT count(*) FROM vitals.statements WHERE query LIKE '%AS failed,%' AND failures = 1}), 20,
+	'... and what has failed gives way later than what has not');
 behind('SELECT 1 / 0 AS cannot_be_planned;');
 is(ask(q{SELECT sum(failures) FROM vitals.statements WHERE query LIKE '%AS cannot_be_planned'}), 1,
 	'what fails in planning is identified');
@@ -85,7 +89,7 @@ behind('SET application_name = \'one\'; SET application_name = \'two\';');
 is(calls('SET application_name = $1'), 2, 'utility statements are identified');
 behind('CREATE TABLE never (a int); DROP TABLE never;');
 is(calls('CREATE TABLE never (a int)'), 1, '... also new ones');
-is(ask($app), $sum += 6 * 3000 + 8, 'all are counted');
+is(ask($app), $sum += 7 * 3000 + 20 + 2 * 250 + 8, 'all are counted');
 
 # Others are not part of the crowd.
 $node->safe_psql('app', 'SELECT 1 AS new_here');
