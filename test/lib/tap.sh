@@ -27,3 +27,24 @@ short_directory() {
 	say "the path of this checkout is too long for sockets: they are in $short"
 	printf '%s' "$short"
 }
+
+# tap_prove_two DIR TEST...: the same in two streams, every other test in each: most of
+# the time they wait.  What the second prints comes behind what the first does.
+tap_prove_two() {
+	local dir=$1 one=() two=() second status
+	shift
+	while [ $# -gt 0 ]; do
+		one+=("$1")
+		[ $# -lt 2 ] || two+=("$2")
+		shift $(($# < 2 ? 1 : 2))
+	done
+	[ "${#two[@]}" -gt 0 ] || { tap_prove "$dir" "${one[@]}"; return; }
+	mkdir -p "$dir/2" || return
+	tap_prove "$dir/2" "${two[@]}" >/dev/null &
+	second=$!
+	tap_prove "$dir" "${one[@]}"
+	status=$?
+	wait "$second" || status=$?
+	tee -a "$dir/output" <"$dir/2/output"
+	return "$status"
+}
