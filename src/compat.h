@@ -244,6 +244,16 @@ extern bool pq_buffer_has_data(void);
 #define PGV_MORE_SENT() (pq_buffer_has_data())
 #endif
 
+/*
+ * For what each statement reads or writes in our own variables: in a section of their
+ * own they share lines of the cache, wherever they are defined.
+ */
+#if defined(__ELF__)
+#define PGV_HOT_DATA __attribute__((section("pgv_hot_data")))
+#else
+#define PGV_HOT_DATA
+#endif
+
 /* A wait event of our own where the server can name one. */
 #if PG_VERSION_NUM >= 170000
 #include "utils/wait_event.h"

@@ -97,36 +97,36 @@ typedef struct PgvDone
 	PgvMeasure	measure;		/* from its end on, if measured */
 } PgvDone;
 
-static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
-static planner_hook_type prev_planner = NULL;
-static ExecutorStart_hook_type prev_ExecutorStart = NULL;
-static ExecutorRun_hook_type prev_ExecutorRun = NULL;
-static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
-static ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
+static PGV_HOT_DATA post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
+static PGV_HOT_DATA planner_hook_type prev_planner = NULL;
+static PGV_HOT_DATA ExecutorStart_hook_type prev_ExecutorStart = NULL;
+static PGV_HOT_DATA ExecutorRun_hook_type prev_ExecutorRun = NULL;
+static PGV_HOT_DATA ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
+static PGV_HOT_DATA ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
 
-static int	level = 0;			/* depth: 0 for what the client sends */
-static PgvUtility *utility = NULL;
-static PgvArrival arrival;		/* of the client's present statement */
-static TimestampTz arrived = 0; /* when the last one came */
-static TimestampTz last_end = 0;	/* of its last one */
-static TimestampTz portal_end = 0;	/* likewise, but of none in a commit */
-static bool more_sent = false;	/* was there more to read at that end? */
-static PgvDone done;
-static bool in_block = false;	/* between the client's BEGIN and its end */
+static PGV_HOT_DATA int level = 0;			/* depth: 0 for what the client sends */
+static PGV_HOT_DATA PgvUtility *utility = NULL;
+static PGV_HOT_DATA PgvArrival arrival;		/* of the client's present statement */
+static PGV_HOT_DATA TimestampTz arrived = 0; /* when the last one came */
+static PGV_HOT_DATA TimestampTz last_end = 0;	/* of its last one */
+static PGV_HOT_DATA TimestampTz portal_end = 0;	/* likewise, but of none in a commit */
+static PGV_HOT_DATA bool more_sent = false;	/* was there more to read at that end? */
+static PGV_HOT_DATA PgvDone done;
+static PGV_HOT_DATA bool in_block = false;	/* between the client's BEGIN and its end */
 /*
  * The client's statement planned last.  While "waiting" it is not counted yet;
  * its identity stands until the next one is planned.
  */
-static struct
+static PGV_HOT_DATA struct
 {
 	bool		waiting;
 	PgvStatementRef statement;
 	PgvUsage	usage;
 }			planned;
-static bool execute = false;	/* inside an EXECUTE sent by the client ... */
-static uint64 execute_route = 0;	/* ... with this route */
+static PGV_HOT_DATA bool execute = false;	/* inside an EXECUTE sent by the client ... */
+static PGV_HOT_DATA uint64 execute_route = 0;	/* ... with this route */
 
 /* ----- what the client is doing ----- */
 
@@ -143,7 +143,7 @@ static void watch_errors(void);
 static inline bool
 is_pipelined(void)
 {
-	static PgStat_Counter idle = 0;
+	static PGV_HOT_DATA PgStat_Counter idle = 0;
 
 	if (likely(!in_block))
 		return (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
@@ -450,7 +450,7 @@ at_backend_exit(int code, Datum arg)
 static void
 watch_exit(void)
 {
-	static bool watching = false;
+	static PGV_HOT_DATA bool watching = false;
 
 	if (likely(watching))
 		return;

@@ -16,36 +16,36 @@
 #include "base/limits.h"
 #include "base/settings.h"
 
-bool		pgv_enabled = true;
-int			pgv_track = PGV_TRACK_TOP;
+PGV_HOT_DATA bool pgv_enabled = true;
+PGV_HOT_DATA int pgv_track = PGV_TRACK_TOP;
 int			pgv_max_statements = 5000;
 int			pgv_text_memory_kb = 16384;
-bool		pgv_track_plans = true;
+PGV_HOT_DATA bool pgv_track_plans = true;
 int			pgv_max_plans = 2500;
-bool		pgv_n_plus_one = true;
+PGV_HOT_DATA bool pgv_n_plus_one = true;
 int			pgv_n_plus_one_min_repeats = 5;
-int			pgv_n_plus_one_max_gap_ms = 250;
+PGV_HOT_DATA int pgv_n_plus_one_max_gap_ms = 250;
 int			pgv_n_plus_one_sample_rows = 64;
-int			pgv_n_plus_one_action = PGV_ACTION_OFF;
-bool		pgv_n_plus_one_across_sessions = false;
-bool		pgv_track_resources = true;
+PGV_HOT_DATA int pgv_n_plus_one_action = PGV_ACTION_OFF;
+PGV_HOT_DATA bool pgv_n_plus_one_across_sessions = false;
+PGV_HOT_DATA bool pgv_track_resources = true;
 double		pgv_max_overhead = 2.0;
 int			pgv_persist_interval_s = 60;
-int			pgv_sample_interval_ms = 10;
+PGV_HOT_DATA int pgv_sample_interval_ms = 10;
 int			pgv_window_memory_kb = 12288;
 int			pgv_slow_threshold_ms = 1000;
 int			pgv_max_slow_statements = 500;
 bool		pgv_slow_log = false;
 bool		pgv_slow_parameters = false;
 bool		pgv_count_rows = true;
-double		pgv_slow_look_ms = 10.0;
+PGV_HOT_DATA double pgv_slow_look_ms = 10.0;
 
 #define PGV_LOOK_MS 10.0		/* what is shorter is not worth a look */
 
 static bool all_defined = false;
 static char *ignore_applications = NULL;
 static char *health_limits = NULL;
-const char *pgv_ignored_applications = NULL;
+PGV_HOT_DATA const char *pgv_ignored_applications = NULL;
 
 static const struct config_enum_entry track_options[] = {
 	{"none", PGV_TRACK_NONE, false},

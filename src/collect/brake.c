@@ -50,7 +50,7 @@ typedef struct PgvSharedBrake
 
 static PgvSharedBrake *shared = NULL;
 
-bool		pgv_brake_passing = false;
+PGV_HOT_DATA bool pgv_brake_passing = false;
 
 /* this backend's */
 static int	level = 0;

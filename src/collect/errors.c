@@ -192,7 +192,7 @@ const PgvKind pgv_kind_errors = {
 
 /* ----- an error's way ----- */
 
-bool		pgv_errors_any = false;
+PGV_HOT_DATA bool pgv_errors_any = false;
 
 /* The message raised last, if it has not met anybody since. */
 static PgvError raised;

@@ -38,12 +38,12 @@
 
 static PgvFrame pool[PGV_FRAME_POOL];
 static int	pool_used = 0;		/* frames of the pool ever handed out */
-static PgvFrame *free_frames = NULL;
-static PgvFrame *open_frames = NULL;
+static PGV_HOT_DATA PgvFrame *free_frames = NULL;
+static PGV_HOT_DATA PgvFrame *open_frames = NULL;
 
-static instr_time measured_end;
-TimestampTz pgv_measured = 0;	/* the same as time of day; 0: not asked yet */
-static const PgvMeasure *innermost = NULL;
+static PGV_HOT_DATA instr_time measured_end;
+PGV_HOT_DATA TimestampTz pgv_measured = 0;	/* the same as time of day; 0: not asked yet */
+static PGV_HOT_DATA const PgvMeasure *innermost = NULL;
 
 static pg_attribute_cold PgvFrame *
 allocate_frame(void)
@@ -306,8 +306,8 @@ clock_offset(void)
 pg_attribute_hot TimestampTz
 pgv_measured_read(void)
 {
-	static int64 offset = 0;
-	static int64 set_at = 0;
+	static PGV_HOT_DATA int64 offset = 0;
+	static PGV_HOT_DATA int64 set_at = 0;
 	int64		us = (int64) INSTR_TIME_GET_MICROSEC(measured_end);
 
 	/* unsigned: also when the clock was set back, or another chosen */

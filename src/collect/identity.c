@@ -44,7 +44,7 @@ typedef struct PgvKnownSet
 	char		pad[128 - 3 * PGV_WAYS * sizeof(uint64) - PGV_WAYS * 4 - sizeof(uint32)];
 } PgvKnownSet;
 
-static PgvKnownSet *known = NULL;
+static PGV_HOT_DATA PgvKnownSet *known = NULL;
 static uint8 no_hint;			/* stand in when memory is short */
 static uint16 no_share = PGV_SHARE_NEW;
 

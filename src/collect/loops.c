@@ -111,9 +111,9 @@ typedef struct PgvBlock
 static PgvLoop loops[PGV_LOOPS];
 static uint64 looked_for[PGV_LOOPS];	/* their fingerprints, close together */
 static uint64 steps[PGV_STEPS]; /* fingerprints of the last statements */
-static uint64 step_clock = 0;
+static PGV_HOT_DATA uint64 step_clock = 0;
 static PgvBlock blocks[PGV_BLOCKS]; /* the last transactions */
-static uint64 block = 0;
+static PGV_HOT_DATA uint64 block = 0;
 static uint64 interrupts = 0;
 static uint64 breaks = 0;
 static double begin_wait_ms = 0;	/* before the last BEGIN */

@@ -144,10 +144,10 @@ typedef struct PgvCause
 	PgvOpen    *open;
 } PgvCause;
 
-PgvScope   *pgv_scope = NULL;
-uint64		pgv_scope_serial = 0;
-uint64		pgv_scope_top = 0;
-bool		pgv_nested_pending = false;
+PGV_HOT_DATA PgvScope *pgv_scope = NULL;
+PGV_HOT_DATA uint64 pgv_scope_serial = 0;
+PGV_HOT_DATA uint64 pgv_scope_top = 0;
+PGV_HOT_DATA bool pgv_nested_pending = false;
 
 static PgvRepeat repeats[PGV_REPEATS];
 static uint64 going = 0;		/* a bit for each that has something to flush */

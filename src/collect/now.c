@@ -42,13 +42,13 @@ typedef struct PgvSharedNow
 	PgBackendStatus *statuses;	/* constant once it is set */
 } PgvSharedNow;
 
-PgvNowSlot *pgv_now_slot = NULL;
+PGV_HOT_DATA PgvNowSlot *pgv_now_slot = NULL;
 
 static PgvSharedNow *shared = NULL;
 static char *slots = NULL;
 
 /* What the transaction's end has interrupted. */
-static uint8 interrupted = PGV_PHASE_OTHER;
+static PGV_HOT_DATA uint8 interrupted = PGV_PHASE_OTHER;
 
 int
 pgv_now_slots(void)

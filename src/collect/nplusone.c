@@ -152,9 +152,9 @@ typedef struct PgvChild
 } PgvChild;
 
 static PgvBurst *bursts = NULL; /* PGV_BURSTS, allocated with the first */
-static Oid	last_userid = InvalidOid;
+static PGV_HOT_DATA Oid last_userid = InvalidOid;
 static char last_application[NAMEDATALEN];
-static uint64 last_generation = 0;	/* of the statistics: a reset ends it */
+static PGV_HOT_DATA uint64 last_generation = 0;	/* of the statistics: a reset ends it */
 static bool anything = false;	/* is there something to forget? */
 
 /* ----- sessions ----- */
@@ -1255,8 +1255,8 @@ follow_loops(PgvWatch *watch, QueryDesc *query, const PgvChild *child,
 static bool
 is_monotonous(const PgvStatementRef *ref, bool reads)
 {
-	static uint64 fingerprint = 0;
-	static uint32 run = 0;
+	static PGV_HOT_DATA uint64 fingerprint = 0;
+	static PGV_HOT_DATA uint32 run = 0;
 
 	if (fingerprint != ref->fingerprint || !reads || pgv_producers_any() ||
 		IsTransactionBlock())

@@ -39,9 +39,9 @@ typedef struct PgvSharedOverhead
 
 static PgvSharedOverhead *shared = NULL;
 
-bool		pgv_overhead_timing = false;
-bool		pgv_overhead_running = false;
-uint32		pgv_overhead_countdown = 1;
+PGV_HOT_DATA bool pgv_overhead_timing = false;
+PGV_HOT_DATA bool pgv_overhead_running = false;
+PGV_HOT_DATA uint32 pgv_overhead_countdown = 1;
 
 static bool chosen = false;		/* does the countdown lead to a sample? */
 static instr_time started;

@@ -50,7 +50,7 @@ static char *slots = NULL;
 static LWLockPadded *locks = NULL;
 
 /* this backend's */
-static LWLock *my_lock = NULL;
+static PGV_HOT_DATA LWLock *my_lock = NULL;
 
 void
 pgv_pending_also(PgvPendingPart *part, const PgvKind *also)

@@ -49,7 +49,7 @@ typedef struct PgvKnownPlan
 	uint8		text;			/* a PgvPlanText */
 } PgvKnownPlan;
 
-static PgvKnownPlan *known = NULL;
+static PGV_HOT_DATA PgvKnownPlan *known = NULL;
 
 static inline uint64
 mix(uint64 h, uint64 value)

@@ -82,7 +82,7 @@ typedef struct PgvKnownShape
 
 static PgvKnownShape *shapes = NULL;	/* PGV_SHAPES, by queryid */
 static const PgvShape no_shape;
-static PgvProducers *producers = NULL;
+static PGV_HOT_DATA PgvProducers *producers = NULL;
 static uint64 next_serial = 1;
 
 uint64

@@ -64,7 +64,7 @@
 #define PGV_MIN_MEMORY 8192.0
 #define PGV_WITHOUT_LIMIT 2.0	/* percent to go by when there is no limit */
 
-int32		pgv_resources_left = 0;
+PGV_HOT_DATA int32 pgv_resources_left = 0;
 
 /* What a pair of readings takes; < 0: not known yet. */
 static double reading_us = -1;

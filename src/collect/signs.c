@@ -32,10 +32,10 @@
 #define PGV_ELSEWHERE 3			/* requests in step for each whose sign is seen */
 #define PGV_WRITTEN 32			/* power of two */
 
-PgvSigns	pgv_signs;
+PGV_HOT_DATA PgvSigns pgv_signs;
 
 static float recent_waits[PGV_WAITS];	/* of this client, ms */
-static int	next_wait = 0;
+static PGV_HOT_DATA int next_wait = 0;
 static uint64 stray_fingerprints[PGV_STRAYS];
 static struct
 {

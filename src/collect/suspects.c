@@ -35,7 +35,7 @@
 #define PGV_SUSPECT_SHARE 32
 #define PGV_LARGE_COST 1000.0	/* of a scan; about 5 MB at default settings */
 
-PgvSuspect *pgv_suspects = NULL;
+PGV_HOT_DATA PgvSuspect *pgv_suspects = NULL;
 
 Size
 pgv_suspects_shmem_size(void)

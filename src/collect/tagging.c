@@ -44,7 +44,7 @@ typedef struct PgvTagSet
 } PgvTagSet;
 
 static PgvTagSet *sets = NULL;
-static PgvTagSet *current = NULL;	/* of the present statement; NULL: no tags */
+static PGV_HOT_DATA PgvTagSet *current = NULL;	/* of the present statement; NULL: no tags */
 static Oid	current_userid = InvalidOid;
 static uint64 uses = 0;
 static uint64 last_trace = 0;

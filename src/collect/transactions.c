@@ -60,7 +60,7 @@
 /* Where there is no place in shared memory. */
 static PgvTransactionNow nowhere;
 
-PgvTransaction pgv_transaction = {.now = &nowhere};
+PGV_HOT_DATA PgvTransaction pgv_transaction = {.now = &nowhere};
 
 static char *places = NULL;
 static TimestampTz last_end = 0;	/* of a transaction that was counted */

@@ -112,7 +112,7 @@ typedef struct PgvSharedStore
 	pg_atomic_uint64 generation;	/* number of resets */
 } PgvSharedStore;
 
-static PgvSharedStore *shared_store = NULL;
+static PGV_HOT_DATA PgvSharedStore *shared_store = NULL;
 static const PgvKind *const *kinds = NULL;
 static int	nkinds = 0;
 static PgvTable tables[PGV_MAX_KINDS];
