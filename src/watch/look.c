@@ -166,7 +166,11 @@ pgv_look_at(PgvSample *s)
 	if (place->st_state == STATE_IDLE && s->event == WAIT_EVENT_CLIENT_READ)
 		return false;
 	if (!read_status(s, place))
+	{
+		/* the process has gone, and the place may be another's: nothing of it is ours */
+		memset(&s->status, 0, sizeof(s->status));
 		return false;
+	}
 	if (!executes_statements(s))
 	{
 		s->parallel = false;

@@ -144,6 +144,11 @@ foreach my $how ('idle', 'busy', 'gone')
 my $two = named('two');
 my %pid = (one => $one->query_safe('SELECT pg_backend_pid()'), two => $two->query_safe('SELECT pg_backend_pid()'));
 is(ask(qq{SELECT count(*) FROM vitals.transactions_now WHERE pid IN ($pid{one}, $pid{two})}), 0, 'in no transaction');
+# who has gone leaves no trace, whatever places in memory the next ones get
+my @gone = map { named("gone$_") } 1 .. 3;
+$_->quit foreach @gone;
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name LIKE 'gone_'}) or die;
+is(ask(q{SELECT count(*) FROM vitals.transactions_now WHERE pid <> pg_backend_pid()}), 0, 'sessions that have ended are in no transaction');
 $one->query_safe('BEGIN');
 $one->query_safe('SELECT id FROM item WHERE id <= 3 ORDER BY id FOR UPDATE');
 $one->query_safe('UPDATE item SET n = 5 WHERE id = 1');
