@@ -42,16 +42,27 @@ pgv_rows_begin(PgvRows *rows, FunctionCallInfo fcinfo)
 	rows->desc = rows->info->setDesc;
 	rows->values = palloc0(rows->desc->natts * sizeof(Datum));
 	rows->nulls = palloc(rows->desc->natts * sizeof(bool));
+	rows->last = -1;
 	memset(rows->nulls, true, rows->desc->natts * sizeof(bool));
 }
 
+/* As columns are set about in their order, it is most often the one after the last. */
 static int
-column_named(const PgvRows *rows, const char *name)
+column_named(PgvRows *rows, const char *name)
 {
-	for (int i = 0; i < rows->desc->natts; i++)
+	int			i = rows->last;
+
+	for (int n = rows->desc->natts; n > 0; n--)
 	{
-		if (strcmp(NameStr(TupleDescAttr(rows->desc, i)->attname), name) == 0)
+		const char *candidate;
+
+		i = i + 1 < rows->desc->natts ? i + 1 : 0;
+		candidate = NameStr(TupleDescAttr(rows->desc, i)->attname);
+		if (candidate[0] == name[0] && strcmp(candidate, name) == 0)
+		{
+			rows->last = i;
 			return i;
+		}
 	}
 	return -1;
 }

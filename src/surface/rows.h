@@ -40,6 +40,7 @@ typedef struct PgvRows
 	TupleDesc	desc;
 	Datum	   *values;
 	bool	   *nulls;
+	int			last;			/* column that was set last, by its number */
 } PgvRows;
 
 /*
