@@ -159,5 +159,10 @@ SELECT 'nothing' AS nothing;
 SELECT wal_records, wal_fpi, wal_bytes, temp_blks_written, local_blks_hit
 FROM vitals.statements WHERE query = 'SELECT $1 AS nothing';
 
+-- to the nanosecond, without the noise of adding up
+SELECT count(*) >= 50 AS many, count(*) FILTER (WHERE ms <> round(ms::numeric, 6)::double precision) AS noise
+FROM (SELECT unnest(ARRAY[total_exec_time, mean_exec_time, stddev_exec_time, p95_exec_time, total_plan_time]) AS ms
+	  FROM vitals.statements WHERE calls > 0) AS s;
+
 DROP MATERIALIZED VIEW mat;
 DROP TABLE item, block, local_block;

@@ -26,6 +26,8 @@ WITH s AS MATERIALIZED (
 		   coalesce(sum(wait_time) FILTER (WHERE wait_event_type = 'IPC'), 0) AS ipc_ms,
 		   coalesce(sum(wait_time) FILTER (WHERE wait_event_type = 'Client'), 0) AS client_ms,
 		   coalesce(sum(wait_time) FILTER (WHERE wait_event_type = 'Timeout'), 0) AS timeout_ms,
+		   coalesce(sum(wait_time) FILTER (WHERE wait_event_type
+				NOT IN ('Lock', 'LWLock', 'IO', 'IPC', 'Client', 'Timeout')), 0) AS other_ms,
 		   sum(wait_time) AS ms, sum(wait_time_margin ^ 2) AS margin2
 	FROM _waits()
 	WHERE fingerprint IS NOT NULL AND phase IN ('planning', 'executing')
@@ -41,17 +43,18 @@ SELECT
 	s.fingerprint,
 	s.query,
 	s.calls,
-	s.ms - coalesce(r.nested_ms, 0) AS elapsed_time,
-	r.cpu_ms AS cpu_time,
-	coalesce(w.lock_ms, 0) AS lock_time,
-	coalesce(w.lwlock_ms, 0) AS lwlock_time,
-	coalesce(w.io_ms, 0) AS io_time,
-	coalesce(w.ipc_ms, 0) AS ipc_time,
-	coalesce(w.client_ms, 0) AS client_time,
-	coalesce(w.timeout_ms, 0) AS timeout_time,
-	coalesce(w.ms - w.lock_ms - w.lwlock_ms - w.io_ms - w.ipc_ms - w.client_ms - w.timeout_ms, 0) AS other_wait_time,
-	s.ms - coalesce(r.nested_ms, 0) - r.cpu_ms - coalesce(w.ms, 0) AS unexplained_time,
-	sqrt(r.margin2 + coalesce(w.margin2, 0)) AS unexplained_time_margin,
+	-- to the nanosecond; what is behind that is the noise of adding up
+	round((s.ms - coalesce(r.nested_ms, 0)) * 1e6) / 1e6 AS elapsed_time,
+	round(r.cpu_ms * 1e6) / 1e6 AS cpu_time,
+	round(coalesce(w.lock_ms, 0) * 1e6) / 1e6 AS lock_time,
+	round(coalesce(w.lwlock_ms, 0) * 1e6) / 1e6 AS lwlock_time,
+	round(coalesce(w.io_ms, 0) * 1e6) / 1e6 AS io_time,
+	round(coalesce(w.ipc_ms, 0) * 1e6) / 1e6 AS ipc_time,
+	round(coalesce(w.client_ms, 0) * 1e6) / 1e6 AS client_time,
+	round(coalesce(w.timeout_ms, 0) * 1e6) / 1e6 AS timeout_time,
+	round(coalesce(w.other_ms, 0) * 1e6) / 1e6 AS other_wait_time,
+	round((s.ms - coalesce(r.nested_ms, 0) - r.cpu_ms - coalesce(w.ms, 0)) * 1e6) / 1e6 + 0.0 AS unexplained_time,
+	round(sqrt(r.margin2 + coalesce(w.margin2, 0)) * 1e6) / 1e6 AS unexplained_time_margin,
 	r.share AS measured_share
 FROM s
 LEFT JOIN r USING (dbid, userid, fingerprint)

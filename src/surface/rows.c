@@ -7,7 +7,10 @@
  */
 #include "compat.h"
 
+#include <math.h>
+
 #include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -124,9 +127,24 @@ pgv_row_set_fields(PgvRows *rows, const PgvField *fields, int n,
 	}
 }
 
+/*
+ * Clocks tell nanoseconds, so what a number has behind its sixth decimal is the
+ * noise of adding up.  -0 becomes 0.
+ */
+static double
+without_noise(double x)
+{
+	return fabs(x) < 1e9 ? rint(x * 1e6) / 1e6 + 0.0 : x;
+}
+
 void
 pgv_row_emit(PgvRows *rows)
 {
+	for (int i = 0; i < rows->desc->natts; i++)
+	{
+		if (TupleDescAttr(rows->desc, i)->atttypid == FLOAT8OID && !rows->nulls[i])
+			rows->values[i] = Float8GetDatum(without_noise(DatumGetFloat8(rows->values[i])));
+	}
 	tuplestore_putvalues(rows->info->setResult, rows->desc,
 						 rows->values, rows->nulls);
 	memset(rows->nulls, true, rows->desc->natts * sizeof(bool));

@@ -60,7 +60,7 @@ extern void pgv_row_set_text(PgvRows *rows, const char *name, const char *text);
 extern void pgv_row_set_fields(PgvRows *rows, const PgvField *fields, int n,
 							   const void *structure);
 
-/* Emit the present row and begin the next, all NULL. */
+/* Emit the present row, numbers to six decimals, and begin the next, all NULL. */
 extern void pgv_row_emit(PgvRows *rows);
 
 /* May the current role see what belongs to this one? */

@@ -95,6 +95,9 @@ is(ask(q{SELECT count(*) FROM vitals.statement_time WHERE
 		abs(elapsed_time - cpu_time - lock_time - lwlock_time - io_time - ipc_time - client_time
 			- timeout_time - other_wait_time - unexplained_time) > 0.001 OR unexplained_time_margin < 0 OR measured_share NOT BETWEEN 0 AND 1}),
 	'0', 'so they do for each statement');
+is(ask(q{SELECT count(*) FROM vitals.statement_time, LATERAL (VALUES (elapsed_time), (cpu_time), (lock_time), (lwlock_time), (io_time),
+			(ipc_time), (client_time), (timeout_time), (other_wait_time), (unexplained_time), (unexplained_time_margin)) AS part (ms)
+		WHERE ms <> round(ms::numeric, 6)::float8 OR other_wait_time < 0}), '0', 'without the noise of adding up');
 
 # ----- nested statements have their own time --------------------------------
 
