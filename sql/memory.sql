@@ -11,6 +11,10 @@ SELECT backend_type, username = current_user AS me, datname = current_database()
 	   growth_since BETWEEN backend_start AND clock_timestamp() AS since
 FROM vitals.memory WHERE pid = pg_backend_pid();
 
+-- the server's own processes are nobody's
+SELECT count(*) AS processes, count(username) AS username, count(datname) AS datname, count(application_name) AS application, count(state) AS state
+FROM vitals.memory WHERE backend_type IN ('checkpointer', 'walwriter');
+
 -- 32 MB more, of which there are some copies meanwhile, and less again
 SELECT private_bytes + swapped_bytes AS private, growth_bytes AS growth FROM vitals.memory WHERE pid = pg_backend_pid() \gset
 CREATE FUNCTION grown(size int) RETURNS bigint LANGUAGE plpgsql AS $$

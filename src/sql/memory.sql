@@ -23,7 +23,7 @@ SELECT
 	a.backend_type,
 	a.usename AS username,
 	a.datname,
-	a.application_name,
+	CASE WHEN a.usesysid IS NOT NULL THEN a.application_name END AS application_name,
 	a.state,
 	a.backend_start,
 	m.resident_bytes,
@@ -42,11 +42,11 @@ COMMENT ON COLUMN memory.pid IS
 COMMENT ON COLUMN memory.backend_type IS
 'type of the process, as in pg_stat_activity';
 COMMENT ON COLUMN memory.username IS
-'role that is logged in; NULL for the server''s own processes';
+'role that is logged in; NULL for the server''s own processes, but for those that are background workers';
 COMMENT ON COLUMN memory.datname IS
 'database it is connected to; NULL if to none';
 COMMENT ON COLUMN memory.application_name IS
-'name of the application that is connected; NULL for the server''s own processes';
+'name of the application that is connected, empty if it has none; NULL for the server''s own processes, but for those that are background workers: there it is their name or empty';
 COMMENT ON COLUMN memory.state IS
 'state of the session, as in pg_stat_activity; NULL for the server''s own processes';
 COMMENT ON COLUMN memory.backend_start IS
