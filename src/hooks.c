@@ -598,9 +598,13 @@ pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 	if (is_on())
 	{
 		note_arrival();
-		/* who stands before us in ProcessUtility may hide the queryid there */
+		/*
+		 * Who stands before us in ProcessUtility may hide the queryid there, and
+		 * who stands behind us may do so in a cached plan, for all times but the first.
+		 */
 		if (unlikely(query->utilityStmt != NULL) && query->queryId != 0 &&
-			ProcessUtility_hook != pgv_ProcessUtility && is_counted() &&
+			(ProcessUtility_hook != pgv_ProcessUtility || prev_ProcessUtility != NULL) &&
+			is_counted() &&
 			pstate->p_sourcetext != NULL)
 			pgv_identity_note_utility(pstate->p_sourcetext,
 									  query->stmt_location, query->stmt_len,

@@ -226,6 +226,9 @@ foreach my $order ('pg_vitals,pg_stat_statements', 'pg_stat_statements,pg_vitals
 		$node->pgbench("-n -t 25 -c 4 -M $protocol app1", 0, [qr/100\/100/], [qr/^/],
 			"$order: pgbench, $protocol", { "$order-$protocol" => $script });
 	}
+	# nobody sends this one otherwise
+	$node->pgbench('-n -t 25 -c 2 -M prepared app2', 0, [qr/50\/50/], [qr/^/],
+		"$order: pgbench, a transaction given up", { "$order-abort" => "BEGIN;\nABORT;\n" });
 	$node->pgbench('-n -t 30 -c 2 -M extended app2', 0, [qr/60\/60/], [qr/^/],
 		"$order: pgbench, pipeline", { "$order-pipeline" => $pipeline });
 
@@ -254,8 +257,8 @@ foreach my $order ('pg_vitals,pg_stat_statements', 'pg_stat_statements,pg_vitals
 		  -- failed executions have rows and blocks too, which they do not count
 		  AND (failures = 0 OR name IN ('calls', 'plans'))
 		  -- they forget which statement it is when a prepared utility statement is executed again
-		  AND query NOT IN ('BEGIN', 'END')
-		  AND NOT (query = 'COMMIT' AND current_setting('server_version_num')::int >= 160000)
+		  AND query NOT IN ('BEGIN', 'END', 'ABORT')
+		  AND NOT (query IN ('COMMIT', 'ROLLBACK') AND current_setting('server_version_num')::int >= 160000)
 		  -- on 15 they count the rows of the last fetch only
 		  AND NOT (name = 'rows' AND query ~ 'batch' AND current_setting('server_version_num')::int < 160000)
 		ORDER BY query, name}),
@@ -263,6 +266,9 @@ foreach my $order ('pg_vitals,pg_stat_statements', 'pg_stat_statements,pg_vitals
 	is($ask->(q{
 		SELECT calls FROM frozen.ours WHERE query = 'END' AND datname = 'app1'}),
 		300, "$order: all executions of a prepared utility statement");
+	is($ask->(q{
+		SELECT calls, queryid IS NOT NULL FROM frozen.ours WHERE query = 'ABORT' AND datname = 'app2'}),
+		'50|t', "$order: of which its queryid is known, although they hide it from the second execution on");
 	is($ask->(q{
 		SELECT sum(ours) FROM frozen.compared
 		WHERE name = 'rows' AND query = 'SELECT id AS batch FROM item WHERE id <= $1'}),
