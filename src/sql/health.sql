@@ -58,7 +58,8 @@ WITH own AS MATERIALIZED (
 		count(*) FILTER (WHERE a.state LIKE 'idle in transaction%') AS idle,
 		max(pg_catalog.clock_timestamp() - a.state_change)
 			FILTER (WHERE a.state LIKE 'idle in transaction%') AS longest_idle,
-		max(pg_catalog.clock_timestamp() - a.xact_start) FILTER (WHERE a.backend_xmin IS NOT NULL) AS snapshot,
+		max(pg_catalog.clock_timestamp() - a.xact_start)
+			FILTER (WHERE a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AS snapshot,
 		max(pg_catalog.age(a.backend_xmin)) AS xmin_age
 	FROM pg_catalog.pg_stat_activity AS a
 	-- the snapshot of a VACUUM holds nothing back
@@ -190,7 +191,7 @@ WITH own AS MATERIALIZED (
 		'oldest_snapshot',
 		CASE WHEN here.sees THEN coalesce(1000 * extract(epoch FROM greatest(s.snapshot, p.snapshot)), 0) END, NULL,
 		CASE WHEN NOT here.sees THEN 'only members of pg_read_all_stats may see it' END,
-		'how long ago the oldest transaction with a snapshot began, or a prepared one was prepared; VACUUM does not count; 0 if there is none'
+		'how long ago the oldest transaction began that has a snapshot or has written, or a prepared one was prepared; VACUUM does not count; 0 if there is none'
 	FROM sessions AS s, prepared AS p, here
 	UNION ALL
 	SELECT

@@ -105,7 +105,7 @@ COMMENT ON COLUMN transactions_now.rows_written IS
 COMMENT ON COLUMN transactions_now.rows_locked IS
 'rows locked so far, likewise';
 COMMENT ON COLUMN transactions_now.xmin_age IS
-'transactions that have begun since the oldest one that its snapshot may have to see: what vacuum must keep because of it; NULL if it has no snapshot, and for other roles'' sessions';
+'transactions that have begun since the oldest one that its snapshot may have to see, or since itself if it has written and has no snapshot at the moment: what vacuum must keep because of it; NULL if it has neither, and for other roles'' sessions';
 COMMENT ON COLUMN transactions_now.blocks IS
 'sessions that wait for a lock that it holds, directly or behind others; 0 if there are none';
 

@@ -200,8 +200,23 @@ set_progress(PgvRows *rows, const PgvSample *s, const PgvTransactionNow *x, Time
 	pgv_row_set(rows, "rows_locked", Int64GetDatum(x->rows[PGV_ROWS_LOCKED]));
 }
 
+/*
+ * The oldest transaction that VACUUM has to mind because of a process: of its
+ * snapshot, or, between the statements of READ COMMITTED, itself.
+ */
+static TransactionId
+horizon_of(const PGPROC *proc)
+{
+	TransactionId xmin = *(const volatile TransactionId *) &proc->xmin;
+	TransactionId xid = *(const volatile TransactionId *) &proc->xid;
+
+	if (!TransactionIdIsNormal(xmin))
+		return xid;
+	return TransactionIdIsNormal(xid) && TransactionIdPrecedes(xid, xmin) ? xid : xmin;
+}
+
 static void
-set_details(PgvRows *rows, const PgvSample *s, TransactionId xmin, TransactionId next,
+set_details(PgvRows *rows, const PgvSample *s, TransactionId horizon, TransactionId next,
 			TimestampTz now)
 {
 	PgvTransactionNow x;
@@ -211,8 +226,8 @@ set_details(PgvRows *rows, const PgvSample *s, TransactionId xmin, TransactionId
 	pgv_row_set(rows, "transaction_start", TimestampTzGetDatum(s->status.xact_start));
 	pgv_row_set(rows, "total_time",
 				Float8GetDatum(Max(now - s->status.xact_start, 0) / 1000.0));
-	if (TransactionIdIsNormal(xmin))
-		pgv_row_set(rows, "xmin_age", Int64GetDatum((int64) (int32) (next - xmin)));
+	if (TransactionIdIsNormal(horizon))
+		pgv_row_set(rows, "xmin_age", Int64GetDatum((int64) (int32) (next - horizon)));
 	if (s->has_slot &&
 		pgv_transactions_read(s->procno, s->pid, s->status.xact_start, &x))
 		set_progress(rows, s, &x, now);
@@ -232,7 +247,7 @@ pgv_surface_transactions_now(PG_FUNCTION_ARGS)
 	next = ReadNextTransactionId();
 	while (pgv_look_next(&sample, &procno))
 	{
-		TransactionId xmin = *(volatile TransactionId *) &sample.proc->xmin;
+		TransactionId horizon = horizon_of(sample.proc);
 		Oid			userid;
 
 		pgv_look_at(&sample);
@@ -244,7 +259,7 @@ pgv_surface_transactions_now(PG_FUNCTION_ARGS)
 		pgv_row_set(&rows, "dbid", ObjectIdGetDatum(sample.proc->databaseId));
 		pgv_row_set(&rows, "userid", ObjectIdGetDatum(userid));
 		if (pgv_may_see(userid))
-			set_details(&rows, &sample, xmin, next, now);
+			set_details(&rows, &sample, horizon, next, now);
 		else
 			pgv_row_set_text(&rows, "query", "<insufficient privilege>");
 		pgv_row_emit(&rows);

@@ -183,6 +183,11 @@ $one->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 ask('UPDATE item SET n = n WHERE id = 9') foreach 1 .. 5;
 cmp_ok(ask(qq{SELECT xmin_age FROM vitals.transactions_now WHERE pid = $pid{one}}), '>=', 5, 'xmin_age');
 $one->query_safe('COMMIT');
+# so does one that has written, also between its statements, when it has no snapshot
+$one->query_safe('BEGIN; UPDATE item SET n = n WHERE id = 8');
+ask('UPDATE item SET n = n WHERE id = 9') foreach 1 .. 5;
+cmp_ok(ask(qq{SELECT xmin_age FROM vitals.transactions_now WHERE pid = $pid{one}}), '>=', 6, 'xmin_age without a snapshot');
+$one->query_safe('COMMIT');
 
 # ----- many shapes: nothing is lost, the sums are exact, what is used stays
 $node->append_conf('postgresql.conf', 'pg_vitals.max_statements = 100');

@@ -79,6 +79,13 @@ until_true(q{SELECT clock_timestamp() - prepared > interval '100 ms' FROM pg_pre
 cmp_ok(value('oldest_snapshot'), '>=', 100, 'a prepared transaction counts');
 is(value('oldest_xmin'), 2, 'with itself and what came after');
 ask(q{ROLLBACK PREPARED 'p'});
+# nor can what died be vacuumed while a transaction that has written goes on, with a snapshot or without
+$holder->query_safe('BEGIN; INSERT INTO item VALUES (15, 0)');
+ask('INSERT INTO item VALUES (16, 0)');
+until_true(q{SELECT clock_timestamp() - xact_start > interval '100 ms' FROM pg_stat_activity WHERE state = 'idle in transaction'});
+cmp_ok(value('oldest_snapshot'), '>=', 100, 'one that has written counts');
+is(value('oldest_xmin'), 2, 'with itself and what came after');
+$holder->query_safe('ROLLBACK');
 
 # Deadlocks, of all transactions.
 is(value('deadlock_rate'), 0, 'no deadlock yet');
