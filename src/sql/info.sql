@@ -109,7 +109,7 @@ COMMENT ON COLUMN info.version IS
 COMMENT ON COLUMN info.stats_reset IS
 'when all statistics were last reset, or first collected';
 COMMENT ON COLUMN info.statements IS
-'rows in the table of statements, those of what was pushed out included';
+'rows in the table of statements, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.statements_max IS
 'rows that the table of statements can hold (pg_vitals.max_statements)';
 COMMENT ON COLUMN info.evictions IS
@@ -125,37 +125,37 @@ COMMENT ON COLUMN info.findings_max IS
 COMMENT ON COLUMN info.findings_evicted IS
 'findings pushed out and lost since the server started';
 COMMENT ON COLUMN info.routes IS
-'rows in the table of routes, those of what was pushed out included';
+'rows in the table of routes, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.routes_max IS
 'rows that the table of routes can hold';
 COMMENT ON COLUMN info.routes_evicted IS
 'routes pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.transactions IS
-'rows in the table of transactions, those of what was pushed out included';
+'rows in the table of transactions, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.transactions_max IS
 'rows that the table of transactions can hold';
 COMMENT ON COLUMN info.transactions_evicted IS
 'rows of transactions pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.errors IS
-'rows in the table of errors, those of what was pushed out included';
+'rows in the table of errors, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.errors_max IS
 'rows that the table of errors can hold';
 COMMENT ON COLUMN info.errors_evicted IS
 'rows of errors pushed out since the server started; their counters are in the rows <other>';
 COMMENT ON COLUMN info.deadlocks IS
-'rows in the table of deadlocks, one for each circle of statements, those of what was pushed out included';
+'rows in the table of deadlocks, one for each circle of statements, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.deadlocks_max IS
 'rows that the table of deadlocks can hold';
 COMMENT ON COLUMN info.deadlocks_evicted IS
 'rows of deadlocks pushed out since the server started; their number is in the rows <other>';
 COMMENT ON COLUMN info.waits IS
-'rows in the table of waits, those of what was pushed out included';
+'rows in the table of waits, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.waits_max IS
 'rows that the table of waits can hold';
 COMMENT ON COLUMN info.waits_evicted IS
 'rows of waits pushed out since the server started; their figures are in the rows <other>';
 COMMENT ON COLUMN info.plans IS
-'rows in the table of plans, those of what was pushed out included';
+'rows in the table of plans, those of what was pushed out included, which may stand beside the maximum';
 COMMENT ON COLUMN info.plans_max IS
 'rows that the table of plans can hold';
 COMMENT ON COLUMN info.plans_evicted IS

@@ -385,7 +385,7 @@ AS 'MODULE_PATHNAME', 'pgv_surface_reset'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION reset(bigint, oid, oid) IS
-'Forgets the statistics of statements, their plans, findings, errors, waits, samples of sessions and (without a queryid) routes that match all arguments that are not NULL; everything without arguments, the load too. Returns how many entries went, without those of waits and samples. An unknown queryid is an error. Superusers only, unless granted.';
+'Forgets the statistics of statements, their resources, plans and windows, findings, errors, waits, samples of sessions, slow executions, misestimates, deadlocks and (without a queryid) routes and transactions that match all arguments that are not NULL; everything without arguments, the load too. Returns how many statements, plans, findings, errors, routes, transactions and deadlocks went. An unknown queryid is an error. Superusers only, unless granted.';
 
 REVOKE ALL ON FUNCTION reset(bigint, oid, oid) FROM PUBLIC;
 GRANT SELECT ON statements TO PUBLIC;

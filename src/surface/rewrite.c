@@ -231,7 +231,8 @@ check_vary(const PgvRequest *r, const PgvQueryShape *shape)
 		if (!bms_is_member(param, shape->params))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the statement has no parameter $%d", param)));
+					 errmsg("the statement has no parameter $%d", param),
+					 errhint("Its parameters are the $n in its query in vitals.statements.")));
 	}
 }
 
@@ -427,7 +428,8 @@ read_vary(ArrayType *array)
 		if (nulls[i] || DatumGetInt32(elements[i]) <= 0 || DatumGetInt32(elements[i]) > 65535)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"vary\" must be numbers of parameters")));
+					 errmsg("\"vary\" must be numbers of parameters"),
+					 errhint("'{1,3}' stands for $1 and $3 of the statement's query in vitals.statements.")));
 		vary = bms_add_member(vary, DatumGetInt32(elements[i]));
 	}
 	return vary;

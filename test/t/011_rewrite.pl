@@ -620,8 +620,8 @@ like(error_of('SELECT * FROM vitals.rewrite(NULL)'), qr/22004: fingerprint must 
 	my $f = $known->{fingerprint};
 
 	like(error_of("SELECT * FROM vitals.rewrite($f, 1)"), qr/42704: no statement with fingerprint 1\n/, 'an unknown parent');
-	like(error_of("SELECT * FROM vitals.rewrite($f, NULL, '{2}')"), qr/22023: the statement has no parameter \$2/, 'a parameter that is not there');
-	like(error_of("SELECT * FROM vitals.rewrite($f, NULL, '{NULL}')"), qr/22023: "vary" must be numbers/, 'no number');
+	like(error_of("SELECT * FROM vitals.rewrite($f, NULL, '{2}')"), qr/22023: the statement has no parameter \$2.*Its parameters are/s, 'a parameter that is not there');
+	like(error_of("SELECT * FROM vitals.rewrite($f, NULL, '{NULL}')"), qr/22023: "vary" must be numbers.*stands for/s, 'no number');
 	like(error_of("SELECT * FROM vitals.rewrite($f, NULL, '{-1}')"), qr/22023: "vary" must be numbers/, 'a negative number');
 	is($node->safe_psql('postgres', "SELECT method FROM vitals.rewrite($f, NULL, '{}')"), "any_array\nlateral", 'an empty array says nothing');
 }
