@@ -98,7 +98,7 @@ COMMENT ON COLUMN n_plus_one.application_name IS
 COMMENT ON COLUMN n_plus_one.tags IS
 'tags of the comments in the repeated statement, of the last burst; NULL where it had none';
 COMMENT ON COLUMN n_plus_one.queryid IS
-'the repeated statement: the servers identifier, the last seen; NULL where the server gave none';
+'the repeated statement: the server''s identifier, the last seen; NULL where the server gave none';
 COMMENT ON COLUMN n_plus_one.fingerprint IS
 'the repeated statement: fingerprint, as in vitals.statements';
 COMMENT ON COLUMN n_plus_one.query IS
@@ -144,7 +144,7 @@ COMMENT ON COLUMN n_plus_one.wasted_time_high IS
 COMMENT ON COLUMN n_plus_one.suggestion IS
 'what to do, with SQL where it can be derived';
 COMMENT ON COLUMN n_plus_one.evidence IS
-'why it is said, of the last burst: rows of the parents result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; how many connections the repeats came over (connections), if more than one; waits in ms';
+'why it is said, of the last burst: rows of the parent''s result (parent_rows) and how many of them the repeats touched, in which order; lineage of the columns; how many bursts one transaction held together; how many connections the repeats came over (connections), if more than one; waits in ms';
 COMMENT ON COLUMN n_plus_one.stats_since IS
 'since when the row is counted: another after it was pushed out or reset, never the same twice for one finding; of n_plus_one_since NULL if it has been pushed out';
 COMMENT ON COLUMN n_plus_one.first_seen IS

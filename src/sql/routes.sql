@@ -58,7 +58,7 @@ COMMENT ON COLUMN routes.username IS
 COMMENT ON COLUMN routes.application_name IS
 'application_name of the sessions; NULL in the row <other>';
 COMMENT ON COLUMN routes.tags IS
-'tags of the statements comments without those that tell one request from another (ids of traces, spans, requests, jobs, users and the like); NULL in the row <other> and if they could not be kept (pg_vitals.text_memory)';
+'tags of the statements'' comments without those that tell one request from another (ids of traces, spans, requests, jobs, users and the like); NULL in the row <other> and if they could not be kept (pg_vitals.text_memory)';
 COMMENT ON COLUMN routes.route IS
 'the best of these tags: route, controller#action, job, endpoint, path of an URL, action, controller or operation; NULL if there is none of them and where tags is NULL, but <other> where what was pushed out of the table is added up';
 COMMENT ON COLUMN routes.calls IS
@@ -80,7 +80,7 @@ COMMENT ON COLUMN routes.n_plus_one_bursts IS
 COMMENT ON COLUMN routes.stats_since IS
 'since when the row is counted: another after it was pushed out or reset, never the same twice for one route';
 COMMENT ON COLUMN routes.first_seen IS
-'when this row was begun';
+'when the first of the statements that the row counts began';
 COMMENT ON COLUMN routes.last_seen IS
 'start of the last statement';
 
