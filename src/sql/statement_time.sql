@@ -81,7 +81,7 @@ COMMENT ON COLUMN statement_time.query IS
 COMMENT ON COLUMN statement_time.calls IS
 'executions, failed ones included';
 COMMENT ON COLUMN statement_time.elapsed_time IS
-'time of planning and executing, without that of nested statements that are counted (pg_vitals.track = all), in ms';
+'time of planning and executing, without that of nested statements that are counted (pg_vitals.track = all), in ms; exact, but for a statement with nested ones: theirs is estimated, as in vitals.resources';
 COMMENT ON COLUMN statement_time.cpu_time IS
 'CPU time of that, in ms, estimated from the executions measured (vitals.resources); NULL if none was';
 COMMENT ON COLUMN statement_time.lock_time IS
