@@ -404,7 +404,7 @@ make_line(const PgvSlowRecord *r)
 	const char *plan = text_of(r, PGV_SLOW_PLAN, r->plan_text);
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, "{\"began\": ");
+	appendStringInfoString(&out, "{\"started_at\": ");
 	escape_json(&out, timestamptz_to_str(r->began));
 	appendStringInfo(&out, ", \"pid\": %d, \"dbid\": %u, \"userid\": %u", r->pid, r->dbid, r->userid);
 	append_string(&out, "application_name", r->application);

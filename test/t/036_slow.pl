@@ -241,6 +241,8 @@ cmp_ok($object->{exec_time}, '>', 0, 'the time');
 my ($failed) = grep { defined $_->{sqlstate} } @objects;
 is($failed->{sqlstate} . $failed->{query}, '22012SELECT $1 / (n - n), $2 FROM item', 'what failed');
 unlike(join("\n", @lines), qr/hidden|constant/, 'no value and no constant');
+my %column = map { $_ => 1 } split /\n/, ask(q{SELECT attname FROM pg_attribute WHERE attrelid = 'vitals.slow_statements'::regclass AND attnum > 0});
+is(join(' ', grep { !$column{$_} } sort keys %{ { map { %$_ } @objects } }), '', 'by the names that the view has');
 $offset = -s $node->logfile;
 ask(q{SET pg_vitals.slow_threshold = 0; SELECT count(*) FROM item});
 unlike(log_tail($node, $offset), qr/slow statement/, 'and nothing if it is not switched on');
