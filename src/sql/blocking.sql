@@ -101,7 +101,7 @@ COMMENT ON COLUMN blocking.queryid IS
 COMMENT ON COLUMN blocking.fingerprint IS
 'identifier made from the normalised text, as in vitals.waits: what it executes, or has executed last in its transaction; NULL if that is not known, and for other roles'' sessions';
 COMMENT ON COLUMN blocking.query IS
-'normalised text of the statement; NULL if that is not known or before its first execution has ended; <insufficient privilege> for other roles'' sessions';
+'normalised text of the statement; NULL if that is not known: before its first execution has ended it is taken from the session''s text, if that is one statement, whole, without backslashes, and no function''s; <insufficient privilege> for other roles'' sessions';
 COMMENT ON COLUMN blocking.phase IS
 'as in vitals.waits; NULL where there is no statement, and for other roles'' sessions';
 COMMENT ON COLUMN blocking.statement_start IS

@@ -93,7 +93,7 @@ COMMENT ON COLUMN transactions_now.queryid IS
 COMMENT ON COLUMN transactions_now.fingerprint IS
 'identifier made from the normalised text, as in vitals.waits: what it executes, or has executed last in the transaction; NULL if that is not known, and for other roles'' sessions';
 COMMENT ON COLUMN transactions_now.query IS
-'normalised text of the statement; NULL if that is not known or before its first execution has ended; <insufficient privilege> for other roles'' sessions';
+'normalised text of the statement; NULL if that is not known: before its first execution has ended it is taken from the session''s text, if that is one statement, whole, without backslashes, and no function''s; <insufficient privilege> for other roles'' sessions';
 COMMENT ON COLUMN transactions_now.statement_start IS
 'when the client''s statement came; NULL where there is none, and for other roles'' sessions';
 COMMENT ON COLUMN transactions_now.statements IS

@@ -376,21 +376,28 @@ convert(const char *text, int len, int encoding, Oid proc)
 }
 
 char *
+pgv_texts_convert(char *text, int len, int encoding)
+{
+	int			to = GetDatabaseEncoding();
+
+	if (to == PG_SQL_ASCII)
+		return text;
+	if ((encoding == to || encoding == PG_SQL_ASCII) &&
+		pg_verify_mbstr(to, text, len, true))
+		return text;
+	if (encoding == to || encoding == PG_SQL_ASCII)
+		return convert(text, len, encoding, InvalidOid);
+	return convert(text, len, encoding, FindDefaultConversionProc(encoding, to));
+}
+
+char *
 pgv_texts_copy(uint64 id)
 {
 	int			len;
 	int			encoding;
-	int			to = GetDatabaseEncoding();
 	char	   *copy = pgv_texts_copy_raw(id, &len, &encoding);
 
-	if (copy == NULL || to == PG_SQL_ASCII)
-		return copy;
-	if ((encoding == to || encoding == PG_SQL_ASCII) &&
-		pg_verify_mbstr(to, copy, len, true))
-		return copy;
-	if (encoding == to || encoding == PG_SQL_ASCII)
-		return convert(copy, len, encoding, InvalidOid);
-	return convert(copy, len, encoding, FindDefaultConversionProc(encoding, to));
+	return copy != NULL ? pgv_texts_convert(copy, len, encoding) : NULL;
 }
 
 void

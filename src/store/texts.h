@@ -62,6 +62,12 @@ extern char *pgv_texts_copy(uint64 id);
 /* The same as it is stored, with its length and encoding. */
 extern char *pgv_texts_copy_raw(uint64 id, int *len, int *encoding);
 
+/*
+ * A text of another encoding in that of the present database, likewise: itself,
+ * if nothing has to be done.
+ */
+extern char *pgv_texts_convert(char *text, int len, int encoding);
+
 /* The longest text that is kept whole. */
 extern int	pgv_texts_max_length(void);
 

@@ -12,7 +12,11 @@
  */
 #include "compat.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_database.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "collect/waits.h"
 #include "store/store.h"
@@ -55,6 +59,33 @@ pgv_set_route(PgvRows *rows, uint64 route)
 	set_name(rows, "route", text);
 }
 
+static int
+encoding_of(Oid dbid)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(dbid));
+	int			encoding = PG_SQL_ASCII;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		encoding = ((Form_pg_database) GETSTRUCT(tuple))->encoding;
+		ReleaseSysCache(tuple);
+	}
+	return encoding;
+}
+
+/* What has not been executed before is in no store yet. */
+static char *
+text_of(const PgvSample *s, uint64 fingerprint)
+{
+	char	   *text = pgv_texts_copy(fingerprint);
+	int			len;
+
+	if (text != NULL)
+		return text;
+	text = pgv_look_text(s, fingerprint, &len);
+	return text != NULL ? pgv_texts_convert(text, len, encoding_of(s->proc->databaseId)) : NULL;
+}
+
 /* The caller may see it. */
 void
 pgv_set_statement(PgvRows *rows, const PgvSample *s)
@@ -65,7 +96,7 @@ pgv_set_statement(PgvRows *rows, const PgvSample *s)
 	if (fingerprint == 0)
 		return;
 	pgv_row_set(rows, "fingerprint", Int64GetDatum((int64) fingerprint));
-	pgv_row_set_text(rows, "query", pgv_texts_copy(fingerprint));
+	pgv_row_set_text(rows, "query", text_of(s, fingerprint));
 	if (!s->has_statement)
 	{
 		pgv_row_set(rows, "statement_start", TimestampTzGetDatum(s->status.activity_start));

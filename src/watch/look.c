@@ -208,8 +208,9 @@ read_text(const PgvSample *s, int *len)
 	return NULL;
 }
 
+/* Normalise a message into dst, or only for the fingerprint; 0: it cannot be. */
 static uint64
-fingerprint_of_text(const char *text, int len)
+normalise_text(const char *text, int len, char *dst, int room, int *dst_len)
 {
 	PgvSqlNormal normal;
 	int			start;
@@ -221,7 +222,8 @@ fingerprint_of_text(const char *text, int len)
 		!pgv_sqltext_first(text, len, true, &start, &length) ||
 		pgv_sqltext_first(text + start + length, len - start - length, true, &next, &next_length))
 		return 0;
-	pgv_sqltext_normalise(text + start, length, true, NULL, 0, &normal);
+	pgv_sqltext_normalise(text + start, length, true, dst, room, &normal);
+	*dst_len = normal.len;
 	return normal.fingerprint;
 }
 
@@ -250,7 +252,23 @@ pgv_look_at_text(PgvSample *s)
 		return;
 	text = read_text(s, &len);
 	if (text != NULL)
-		s->by_text = fingerprint_of_text(text, len);
+		s->by_text = normalise_text(text, len, NULL, 0, &len);
+}
+
+char *
+pgv_look_text(const PgvSample *s, uint64 fingerprint, int *len)
+{
+	int			text_len;
+	char	   *text = s->parallel ? NULL : read_text(s, &text_len);
+	int			room;
+	char	   *normal;
+
+	if (text == NULL)
+		return NULL;
+	/* a constant of one character takes several as a parameter */
+	room = 2 * text_len + 64;
+	normal = palloc(room);
+	return normalise_text(text, text_len, normal, room, len) == fingerprint ? normal : NULL;
 }
 
 Oid

@@ -58,6 +58,14 @@ extern bool pgv_look_at(PgvSample *sample);
  */
 extern void pgv_look_at_text(PgvSample *sample);
 
+/*
+ * The normal form of the client's message, in the encoding of its database, if
+ * it is the statement with this fingerprint: for one that nobody has executed
+ * to its end before, whose text is not kept yet.  NULL if it is another, as one
+ * in a function is, or as above.  Palloc'd; raises out of memory.
+ */
+extern char *pgv_look_text(const PgvSample *sample, uint64 fingerprint, int *len);
+
 /* The statement it is at, one way or the other; 0: none. */
 static inline uint64
 pgv_look_fingerprint(const PgvSample *sample)

@@ -39,10 +39,7 @@ my %session = map { $_ => named($_) } qw(root first second third);
 my %pid = map { $_ => $session{$_}->query_safe('SELECT pg_backend_pid()') } keys %session;
 
 is(ask('SELECT count(*) FROM vitals.blocking'), 0, 'nobody waits');
-# so that their texts are known
-ask('UPDATE item SET n = 0 WHERE id = 100');
-ask('DELETE FROM item WHERE id = 200');
-ask('BEGIN; LOCK TABLE item IN EXCLUSIVE MODE; COMMIT');
+# nobody has executed them before, so their texts are not kept yet
 $session{root}->query_safe('BEGIN; UPDATE item SET n = 1 WHERE id = 1');
 start('first', $session{first}, 'UPDATE item SET n = 2 WHERE id = 1');
 $session{second}->query_safe('BEGIN');
