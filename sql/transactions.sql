@@ -163,7 +163,7 @@ SELECT calls, total_time >= 70 AS total, abs(total_time - executing_time - idle_
 	executing_time >= 70 AS executing, idle_time BETWEEN 0 AND total_time - 70 AS idle, commit_time > 0 AND commit_time < total_time - 70 AS commit,
 	min_time >= 20 AND min_time <= p50_time AND p50_time <= p90_time AND p90_time <= p95_time AND p95_time <= p99_time
 		AND p99_time <= max_time AND max_time >= 50 AS percentiles, abs(mean_time - total_time / 2) < 0.001 AS mean,
-	max_time_start = first_seen AND max_time_start < now() AS longest, last_seen >= first_seen AND last_seen <= now() AS seen
+	max_time_start >= first_seen AND max_time_start + max_time * interval '1 ms' <= last_seen + interval '1 ms' AS longest, last_seen >= first_seen AND last_seen <= now() AS seen
 FROM vitals.transactions WHERE application_name = 'transactions';
 
 -- WAL
