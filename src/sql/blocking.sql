@@ -113,7 +113,7 @@ COMMENT ON COLUMN blocking.lock_type IS
 COMMENT ON COLUMN blocking.lock_mode IS
 'how it wants to lock that, as mode in pg_locks; NULL for the root';
 COMMENT ON COLUMN blocking.lock_relation IS
-'table or index that it is, or is in; NULL for the root, if it is nothing of a relation, and in another database';
+'table or index that it is, or is in, or that the row is in whose last writer''s transaction it waits for; NULL for the root, if it is nothing of a relation, and in another database';
 COMMENT ON COLUMN blocking.wait_time IS
 'for how long it has been waiting, in ms; NULL for the root, and in the first moment';
 

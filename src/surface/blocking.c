@@ -6,7 +6,8 @@
  *
  * A look at every process's wait event, without a lock, shows whether anybody
  * waits at all.  Only then is the lock manager asked, for each that does: that
- * takes its locks, as pg_blocking_pids does.
+ * takes its locks, as pg_blocking_pids does, and as pg_locks does if it is a row
+ * that is waited for.
  *
  * That a process waits, for which and for what lock, everybody may see, as in
  * pg_locks; what it executes, its role and those who may read all statistics.
@@ -61,9 +62,18 @@ look_at_all(int *n)
 	return all;
 }
 
-/* What a process waits for, as the lock manager has it. */
 static void
-set_lock(PgvRows *rows, PGPROC *proc, int pid)
+set_relation(PgvRows *rows, const LOCKTAG *tag)
+{
+	if (tag == NULL)
+		return;
+	pgv_row_set(rows, "lock_dbid", ObjectIdGetDatum((Oid) tag->locktag_field1));
+	pgv_row_set(rows, "lock_relation", ObjectIdGetDatum((Oid) tag->locktag_field2));
+}
+
+/* What a process waits for, as the lock manager has it; "all" locks are asked for once. */
+static void
+set_lock(PgvRows *rows, PGPROC *proc, int pid, const LockData **all)
 {
 	BlockedProcsData *data = GetBlockerStatusData(pid);
 	TimestampTz start = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
@@ -80,10 +90,14 @@ set_lock(PgvRows *rows, PGPROC *proc, int pid)
 			continue;
 		pgv_row_set_text(rows, "lock_type", type <= LOCKTAG_LAST_TYPE ? LockTagTypeNames[type] : "unknown");
 		pgv_row_set_text(rows, "lock_mode", GetLockmodeName(lock->locktag.locktag_lockmethodid, lock->waitLockMode));
-		if (type > LOCKTAG_TUPLE)
-			return;
-		pgv_row_set(rows, "lock_dbid", ObjectIdGetDatum((Oid) lock->locktag.locktag_field1));
-		pgv_row_set(rows, "lock_relation", ObjectIdGetDatum((Oid) lock->locktag.locktag_field2));
+		if (type <= LOCKTAG_TUPLE)
+			set_relation(rows, &lock->locktag);
+		else if (type == LOCKTAG_TRANSACTION)
+		{
+			if (*all == NULL)
+				*all = GetLockStatusData();
+			set_relation(rows, pgv_look_row(*all, pid));
+		}
 		return;
 	}
 }
@@ -100,7 +114,7 @@ set_details(PgvRows *rows, const PgvSample *s)
 }
 
 static void
-emit_process(PgvRows *rows, PgvInvolved *p)
+emit_process(PgvRows *rows, PgvInvolved *p, const LockData **locks)
 {
 	const PgvSample *s = &p->sample;
 	Oid			userid = pgv_look_role(s);
@@ -118,7 +132,7 @@ emit_process(PgvRows *rows, PgvInvolved *p)
 	if (p->blockers != NULL)
 	{
 		pgv_row_set(rows, "blocked_by", PointerGetDatum(p->blockers));
-		set_lock(rows, s->proc, s->pid);
+		set_lock(rows, s->proc, s->pid, locks);
 	}
 	pgv_row_emit(rows);
 }
@@ -154,7 +168,7 @@ emit_blocker(PgvRows *rows, PgvInvolved *all, int n, int pid)
 	for (int i = 0; i < n; i++)
 	{
 		if (all[i].sample.pid == pid && !all[i].shown && all[i].blockers == NULL)
-			emit_process(rows, &all[i]);
+			emit_process(rows, &all[i], NULL);
 	}
 }
 
@@ -165,6 +179,7 @@ pgv_surface_blocking(PG_FUNCTION_ARGS)
 	PgvInvolved *all;
 	int			n;
 	bool		prepared = false;
+	const LockData *locks = NULL;
 
 	pgv_rows_begin(&rows, fcinfo);
 	all = look_at_all(&n);
@@ -176,7 +191,7 @@ pgv_surface_blocking(PG_FUNCTION_ARGS)
 		int		   *pids = all[i].blockers != NULL ? pids_of(all[i].blockers, &count) : NULL;
 
 		if (pids != NULL)
-			emit_process(&rows, &all[i]);
+			emit_process(&rows, &all[i], &locks);
 		for (int k = 0; k < count; k++)
 		{
 			prepared |= (pids[k] == 0);

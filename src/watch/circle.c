@@ -163,6 +163,8 @@ find_own_lock(PgvDeadlockParty *party, const LockData *locks, const char *line, 
 static void
 find_locks(PgvDeadlockParty *party, const LockData *locks, int pid)
 {
+	const LOCKTAG *row;
+
 	for (int i = 0; i < locks->nelements; i++)
 	{
 		const LockInstanceData *lock = &locks->locks[i];
@@ -170,17 +172,11 @@ find_locks(PgvDeadlockParty *party, const LockData *locks, int pid)
 		if (lock->pid == pid && lock->waitLockMode != NoLock)
 			set_lock(party, &lock->locktag, lock->waitLockMode);
 	}
-	for (int i = 0; i < locks->nelements && party->relation == InvalidOid; i++)
-	{
-		const LockInstanceData *lock = &locks->locks[i];
-
-		if (lock->pid != pid || lock->holdMask == 0 ||
-			lock->locktag.locktag_type != LOCKTAG_TUPLE ||
-			party->lock_type != LOCKTAG_TRANSACTION)
-			continue;
-		party->relation_dbid = lock->locktag.locktag_field1;
-		party->relation = lock->locktag.locktag_field2;
-	}
+	row = party->lock_type == LOCKTAG_TRANSACTION ? pgv_look_row(locks, pid) : NULL;
+	if (row == NULL || party->relation != InvalidOid)
+		return;
+	party->relation_dbid = row->locktag_field1;
+	party->relation = row->locktag_field2;
 }
 
 /* ----- statements ----- */

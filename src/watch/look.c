@@ -294,3 +294,17 @@ pgv_look_next(PgvSample *s, int *procno)
 	}
 	return false;
 }
+
+const LOCKTAG *
+pgv_look_row(const LockData *locks, int pid)
+{
+	for (int i = 0; i < locks->nelements; i++)
+	{
+		const LockInstanceData *lock = &locks->locks[i];
+
+		if (lock->pid == pid && lock->holdMask != 0 &&
+			lock->locktag.locktag_type == LOCKTAG_TUPLE)
+			return &lock->locktag;
+	}
+	return NULL;
+}

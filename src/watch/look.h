@@ -10,6 +10,8 @@
 
 #include "compat.h"
 
+#include "storage/lock.h"
+
 #include "collect/now.h"
 
 #define PGV_CLASS_LOCK 0x03		/* of wait events: the lock manager's locks */
@@ -82,5 +84,12 @@ extern Oid	pgv_look_role(const PgvSample *sample);
  * none.
  */
 extern bool pgv_look_next(PgvSample *sample, int *procno);
+
+/*
+ * The row that a process waits for while it waits for somebody's transaction: it holds
+ * the lock of the row's place meanwhile.  Of these locks, which are those of
+ * GetLockStatusData(); NULL if there is none.
+ */
+extern const LOCKTAG *pgv_look_row(const LockData *locks, int pid);
 
 #endif							/* PGV_LOOK_H */

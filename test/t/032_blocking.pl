@@ -51,8 +51,8 @@ my $tree = q{SELECT depth, application_name, query, phase, lock_type, lock_mode,
 	FROM vitals.blocking WHERE path = ARRAY[%s] };
 sub at { return ask(sprintf $tree, join ',', map { $pid{$_} } @_); }
 is(at('root'), '0|root|UPDATE item SET n = $1 WHERE id = $2|idle in transaction|||', 'the root waits for nobody');
-is(at('root', 'first'), '1|first|UPDATE item SET n = $1 WHERE id = $2|executing|transactionid|ShareLock|',
-	'one waits for its transaction');
+is(at('root', 'first'), '1|first|UPDATE item SET n = $1 WHERE id = $2|executing|transactionid|ShareLock|item',
+	'one waits for its transaction, because of a row of this table');
 is(at('root', 'second'), '1|second|LOCK TABLE item IN EXCLUSIVE MODE|executing|relation|ExclusiveLock|item',
 	'another for the table');
 is(at('root', 'first', 'second'), '2|second|LOCK TABLE item IN EXCLUSIVE MODE|executing|relation|ExclusiveLock|item',
