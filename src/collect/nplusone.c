@@ -1206,16 +1206,45 @@ is_explained(const PgvWatch *watch)
 	return watch->ncredits > 0 && bursts[watch->credits[0].burst].finding;
 }
 
-/* Does nothing speak for a loop that the statement would belong to? */
-static bool
-leads_nowhere(const PgvWatch *watch)
+/*
+ * The first repeat for the rows of a result: was it the only one for those of
+ * an execution of the parent before?  Then somebody looks at a list, and at
+ * one row of it, again and again.
+ */
+static const PgvBurst *
+only_one_before(const PgvBurst *b)
 {
+	for (int i = 0; i < PGV_BURSTS; i++)
+	{
+		const PgvBurst *o = &bursts[i];
+
+		if (o != b && o->serial != 0 && o->repeats == 1 &&
+			o->fingerprint == b->fingerprint && o->group != b->group &&
+			o->parent_fingerprint == b->parent_fingerprint &&
+			o->link.child_relid == b->link.child_relid &&
+			o->link.child_attno == b->link.child_attno)
+			return o;
+	}
+	return NULL;
+}
+
+/*
+ * Does nothing speak for a loop that the statement would belong to?  other: it
+ * came with other values before.
+ */
+static bool
+leads_nowhere(const PgvWatch *watch, bool *other)
+{
+	*other = false;
 	for (int i = 0; i < watch->ncredits; i++)
 	{
 		const PgvBurst *b = &bursts[watch->credits[i].burst];
+		const PgvBurst *before = NULL;
 
-		if (b->finding || b->distinct > 1 || b->repeats == 1)
+		if (b->finding || b->distinct > 1 ||
+			(b->repeats == 1 && (before = only_one_before(b)) == NULL))
 			return false;
+		*other |= (before != NULL && before->values[0] != b->values[0]);
 	}
 	return true;
 }
@@ -1275,6 +1304,7 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	bool		reads = (query->operation == CMD_SELECT);
 	bool		across = reads && unlikely(pgv_n_plus_one_across_sessions);
 	bool		known;
+	bool		other;
 	uint64		key;
 	PgvChild	child;
 
@@ -1311,8 +1341,8 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		watch->capture.burst = watch->credits[0].serial;
 	if (!is_explained(watch))
 		follow_loops(watch, query, &child, key, known);
-	if (leads_nowhere(watch))
-		pgv_signs_stray(ref->fingerprint, key);
+	if (leads_nowhere(watch, &other))
+		pgv_signs_stray(ref->fingerprint, key, other);
 	if (reads && reads_tables(query))
 		watch->capture.want_checksum = pgv_duplicates_start(&watch->same, query,
 															ref->fingerprint, key,

@@ -81,31 +81,41 @@ pgv_signs_pause(const PgvArrival *arrival)
 	recent_waits[next_wait++ & (PGV_WAITS - 1)] = (float) arrival->wait_ms;
 }
 
-void
-pgv_signs_stray(uint64 fingerprint, uint64 key)
+/* The place of a stray; known: has it been there? */
+static int
+stray_of(uint64 fingerprint, bool *known)
 {
+	int			place = next_stray;
+
 	for (int i = 0; i < PGV_STRAYS; i++)
 	{
-		if (stray_fingerprints[i] != fingerprint)
-			continue;
-		if (strays[i].key != key)
-		{
-			pgv_signs.breaks++;
-			pgv_signs.requests++;
-			if (strays[i].last + 1 == pgv_signs.statements)
-				strays[i].in_step = pgv_signs.statements;
-			strays[i].changed[strays[i].next] = pgv_signs.statements;
-			strays[i].next = (strays[i].next + 1) % PGV_CHANGES;
-		}
-		strays[i].key = key;
-		strays[i].last = pgv_signs.statements;
-		return;
+		*known = (stray_fingerprints[i] == fingerprint);
+		if (*known)
+			return i;
 	}
-	memset(&strays[next_stray], 0, sizeof(strays[0]));
-	stray_fingerprints[next_stray] = fingerprint;
-	strays[next_stray].key = key;
-	strays[next_stray].last = pgv_signs.statements;
+	memset(&strays[place], 0, sizeof(strays[0]));
+	stray_fingerprints[place] = fingerprint;
 	next_stray = (next_stray + 1) % PGV_STRAYS;
+	return place;
+}
+
+void
+pgv_signs_stray(uint64 fingerprint, uint64 key, bool other)
+{
+	bool		known;
+	int			i = stray_of(fingerprint, &known);
+
+	if (known ? strays[i].key != key : other)
+	{
+		pgv_signs.breaks++;
+		pgv_signs.requests++;
+		if (strays[i].last + 1 == pgv_signs.statements)
+			strays[i].in_step = pgv_signs.statements;
+		strays[i].changed[strays[i].next] = pgv_signs.statements;
+		strays[i].next = (strays[i].next + 1) % PGV_CHANGES;
+	}
+	strays[i].key = key;
+	strays[i].last = pgv_signs.statements;
 }
 
 /* Did it happen since the first of some repeats, or some statements before it? */

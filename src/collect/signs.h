@@ -41,9 +41,10 @@ extern void pgv_signs_pause(const PgvArrival *arrival);
 /*
  * A statement (key: with its parameters) that belongs to no loop: where it
  * came before with other parameters, somebody else's request begins (whose
- * session is it, which page).
+ * session is it, which page).  other: it came before, with other parameters,
+ * whether or not this was told.
  */
-extern void pgv_signs_stray(uint64 fingerprint, uint64 key);
+extern void pgv_signs_stray(uint64 fingerprint, uint64 key, bool other);
 
 /*
  * Were there as many requests around as would explain so many repeats, since
