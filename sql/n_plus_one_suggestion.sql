@@ -65,6 +65,7 @@ INSERT INTO cases VALUES
 	('any: key with limit, locked', 'SELECT id FROM author', 'SELECT id, name FROM author WHERE id = %1$L LIMIT 1 FOR UPDATE');
 INSERT INTO cases VALUES
 	('any: in brackets', 'SELECT id FROM author', 'SELECT id, price FROM book WHERE ((author_id = (%1$L)) AND price > 0)', '%s, 0'),
+	('any: column in brackets', 'SELECT id FROM author', 'SELECT id, price FROM book WHERE ((book.author_id) = (%1$L)) AND price > 0', '%s, 0'),
 	('any: list beside', 'SELECT id FROM author', 'SELECT id FROM book WHERE author_id = %1$L AND shop IN (0, 2, 5)', '%s, ''{0,2,5}'''),
 	('any: list before', 'SELECT id FROM author', 'SELECT id FROM book WHERE shop NOT IN (0, 2, 5) AND author_id = %1$L', '''{0,2,5}'', %s'),
 	('any: partitions', 'SELECT id FROM author', 'SELECT n FROM part WHERE author_id = %1$L AND n > 2', '%s, 2'),

@@ -27,6 +27,7 @@ INSERT INTO cases VALUES
 	('update', 'UPDATE item SET name = %2$L WHERE id = %1$L', '%2$L, %1$L'),
 	('update, more', 'UPDATE "npw"."item" AS t SET made = %3$L::date, shop = t.shop, name = %2$L WHERE t.id = %1$L AND t.shop = 7 RETURNING *', '%3$L, %2$L, %1$L, array_fill(7, ARRAY[20])'),
 	('update, sum', 'UPDATE item SET shop = item.shop + 1, made = %3$L WHERE id = %1$L', 'array_fill(1, ARRAY[20]), %3$L, %1$L'),
+	('update, brackets', 'UPDATE item SET name = (%2$L) WHERE (id) = (%1$L)', '%2$L, %1$L'),
 	('update, expression', 'UPDATE item SET name = upper(%2$L) WHERE id = %1$L', NULL),
 	('delete', 'DELETE FROM item WHERE id = %1$L', '%1$L'),
 	('delete, two', 'DELETE FROM item WHERE shop = 7 AND name = %2$L', 'array_fill(7, ARRAY[20]), %2$L'),

@@ -41,12 +41,22 @@ typedef struct PgvValue
 
 /* ----- values ----- */
 
-/* A parameter by itself; its type is that of the column, if no other is written. */
+/*
+ * A parameter by itself, perhaps in brackets; its type is that of the column,
+ * if no other is written.
+ */
 static bool
 is_parameter(const PgvTokens *tokens, PgvValue *value, const char *type)
 {
-	int			i = value->first;
+	int			i;
 
+	while (pgv_token_is(tokens, value->first, "(") &&
+		   pgv_token_close(tokens, value->first) == value->last)
+	{
+		value->first++;
+		value->last--;
+	}
+	i = value->first;
 	value->param = 0;
 	if (i > value->last || tokens->token[i].param == 0)
 		return false;

@@ -165,6 +165,9 @@ resolve(PgvComparisons *all, PgvComparison *c)
 	}
 }
 
+/* What may stand before a condition. */
+static const char *const openers[] = {"where", "and", "on", "(", NULL};
+
 /* ----- around a parameter ----- */
 
 /* Take in a cast, a bracket, or what makes an array of one. */
@@ -250,6 +253,28 @@ column_start(const PgvTokens *tokens, int i)
 	return i;
 }
 
+/* The column, perhaps in brackets of its own, that ends with token i. */
+static bool
+take_column_before(const PgvTokens *tokens, PgvComparison *c, int i)
+{
+	int			brackets = 0;
+
+	for (; pgv_token_is(tokens, i, ")"); i--)
+		brackets++;
+	c->column_last = i;
+	c->first = c->column_first = column_start(tokens, i);
+	if (c->column_first < 0)
+		return false;
+	for (; brackets > 0; brackets--)
+	{
+		if (!pgv_token_is(tokens, c->first - 1, "(") ||
+			!is_any(tokens, c->first - 2, openers))
+			return false;
+		c->first--;
+	}
+	return true;
+}
+
 /* The column that a value, with all that belongs to it, is compared with. */
 static bool
 take_column(PgvComparisons *all, PgvComparison *c, int first, int last, bool any)
@@ -259,11 +284,7 @@ take_column(PgvComparisons *all, PgvComparison *c, int first, int last, bool any
 	c->first = first;
 	c->last = last;
 	if (pgv_token_is(t, first - 1, "="))
-	{
-		c->column_last = first - 2;
-		c->first = c->column_first = column_start(t, first - 2);
-		return c->column_first >= 0;
-	}
+		return take_column_before(t, c, first - 2);
 	if (!any && pgv_token_is(t, first - 1, "(") && pgv_token_is(t, last + 1, ")") &&
 		pgv_token_is(t, first - 2, "in"))
 	{
@@ -281,8 +302,7 @@ take_column(PgvComparisons *all, PgvComparison *c, int first, int last, bool any
 
 /* ----- around a comparison ----- */
 
-/* What may stand before a condition, and behind it. */
-static const char *const openers[] = {"where", "and", "on", "(", NULL};
+/* What may stand behind a condition. */
 static const char *const closers[] = {
 	"and", ")", "where", "order", "group", "having", "limit", "offset", "fetch",
 	"for", "returning", "inner", "left", "right", "full", "cross", "join",
