@@ -581,12 +581,14 @@ is_about_system(const PlannedStmt *stmt)
 	Oid			ours = get_namespace_oid("vitals", true);
 	ListCell   *lc;
 
-	foreach(lc, stmt->relationOids)
+	/* in relationOids would be constants of type oid and regclass, too */
+	foreach(lc, stmt->rtable)
 	{
-		Oid			relid = lfirst_oid(lc);
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-		if (relid >= FirstNormalObjectId &&
-			(!OidIsValid(ours) || get_rel_namespace(relid) != ours))
+		if ((rte->rtekind == RTE_RELATION || rte->rtekind == RTE_SUBQUERY) &&
+			rte->relid >= FirstNormalObjectId &&
+			(!OidIsValid(ours) || get_rel_namespace(rte->relid) != ours))
 			return false;
 	}
 	return true;

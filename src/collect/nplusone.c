@@ -1111,7 +1111,11 @@ report_burst(PgvBurst *b, QueryDesc *query, const PgvStatementRef *ref)
 
 /* ----- the way of a statement ----- */
 
-/* Does the query read a table of the application, without locking rows? */
+/*
+ * Does the query read a table of the application, without locking rows?
+ * relationOids would not do: each constant of type oid or regclass is there,
+ * as when the catalogs are asked for a table.
+ */
 static bool
 reads_tables(QueryDesc *query)
 {
@@ -1119,9 +1123,13 @@ reads_tables(QueryDesc *query)
 
 	if (query->plannedstmt->rowMarks != NIL)
 		return false;
-	foreach(lc, query->plannedstmt->relationOids)
+	foreach(lc, query->plannedstmt->rtable)
 	{
-		if (lfirst_oid(lc) >= FirstNormalObjectId)
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		/* a view is a subquery */
+		if ((rte->rtekind == RTE_RELATION || rte->rtekind == RTE_SUBQUERY) &&
+			rte->relid >= FirstNormalObjectId)
 			return true;
 	}
 	return false;
