@@ -97,7 +97,7 @@ COMMENT ON COLUMN statement_time.client_time IS
 COMMENT ON COLUMN statement_time.timeout_time IS
 'sleeping, in ms, sampled';
 COMMENT ON COLUMN statement_time.other_wait_time IS
-'all other waits, in ms, sampled: BufferPin, Extension, Activity';
+'all other waits, in ms, sampled: BufferPin (Buffer from 19 on), Extension, Activity';
 COMMENT ON COLUMN statement_time.unexplained_time IS
 'elapsed_time without all of these, in ms: waiting for a processor, waits that PostgreSQL does not tell of, and the error; may be below 0; NULL if cpu_time is';
 COMMENT ON COLUMN statement_time.unexplained_time_margin IS

@@ -157,7 +157,7 @@ COMMENT ON COLUMN windows.client_time IS
 COMMENT ON COLUMN windows.timeout_time IS
 'of it, sleeping, in ms; NULL where wait_time is';
 COMMENT ON COLUMN windows.other_wait_time IS
-'of it, all other waits, in ms: BufferPin, Extension, Activity; NULL where wait_time is';
+'of it, all other waits, in ms: BufferPin (Buffer from 19 on), Extension, Activity; NULL where wait_time is';
 COMMENT ON COLUMN windows.not_waiting_time IS
 'time in which it was seen and did not wait, in ms: on a processor, or waiting for one (CPU in vitals.waits); NULL where wait_time is';
 COMMENT ON COLUMN windows.idle_in_transaction_time IS

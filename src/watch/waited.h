@@ -27,7 +27,7 @@ typedef enum PgvWaitedPart
 	PGV_WAITED_IPC,
 	PGV_WAITED_CLIENT,
 	PGV_WAITED_TIMEOUT,
-	PGV_WAITED_OTHER,			/* BufferPin, Extension, Activity and what is to come */
+	PGV_WAITED_OTHER,			/* BufferPin (Buffer from 19 on), Extension, Activity and what is to come */
 	PGV_WAITED_IDLE,			/* idle in transaction, whatever the event */
 	PGV_WAITED_SQUARES,			/* of what each sample of a wait stands for */
 	PGV_WAITED_PARTS
