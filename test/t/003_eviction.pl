@@ -87,6 +87,9 @@ is(ask(q{SELECT min_exec_time <= p50_exec_time AND p50_exec_time <= p99_exec_tim
 
 # ----- eight at once ------------------------------------------------------
 
+# A favourite is one that has been used already: whoever comes first may be
+# pushed out again after one call, like any other that was called once.
+$node->safe_psql('app2', 'SELECT 2 AS favourite;' x 20);
 my %scripts = ('003_distinct' => q{
 \set n random(1, 30000)
 WITH q_some_long_name_:n AS (SELECT 1) SELECT FROM q_some_long_name_:n;
@@ -94,10 +97,10 @@ SELECT 2 AS favourite;
 });
 $node->pgbench('-n -t 1500 -c 8 -j 2 app2', 0, [qr/12000\/12000/], [qr/^/],
 	'eight clients', \%scripts);
-is(ask(sprintf $sums, 'app2'), '24000|24000|24000|0', 'eight clients: nothing is lost');
+is(ask(sprintf $sums, 'app2'), '24020|24020|24020|0', 'eight clients: nothing is lost');
 check_size('eight clients');
 is(ask(q{SELECT calls FROM vitals.statements WHERE query = 'SELECT $1 AS favourite' AND datname = 'app2'}),
-	12000, 'eight clients: the favourite stays');
+	12020, 'eight clients: the favourite stays');
 
 # ----- several databases at once ------------------------------------------
 
