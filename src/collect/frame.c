@@ -333,7 +333,7 @@ ask_query(PgvExecution *e, QueryDesc *query)
 }
 
 /* What failed, or took its time, gets a name, if none was given to it before. */
-static pg_attribute_cold void
+static pg_noinline void
 reveal(PgvFrame *frame, PgvOutcome outcome)
 {
 	double		ms = frame->usage.time_ms + (frame->planned ? frame->plan_ms : 0);
