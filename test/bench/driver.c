@@ -86,6 +86,14 @@ typedef struct Variant
 	"SELECT count(*), sum(calls) FROM vitals.statements;" \
 	"SELECT count(*) FROM vitals.n_plus_one; SELECT * FROM vitals.info"
 
+/* It has no calls; what it works with has. */
+#define KCACHE \
+	"SET pg_stat_statements.track = 'all'; SET pg_stat_kcache.track = 'all'", \
+	"SELECT pg_stat_kcache_reset(), pg_stat_statements_reset()", \
+	"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements" \
+	" WHERE EXISTS (SELECT FROM pg_stat_kcache)", \
+	"SELECT count(*), sum(exec_user_time) FROM pg_stat_kcache"
+
 static const Variant variants[] = {
 	{"off", "SET pg_vitals.track = 'all'", NULL, VITALS_COUNT, VITALS_READ, false, true},
 	{"on", "SET pg_vitals.track = 'all'", NULL, VITALS_COUNT, VITALS_READ, true, true},
@@ -93,12 +101,8 @@ static const Variant variants[] = {
 		"SELECT pg_stat_statements_reset()",
 		"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements",
 	"SELECT count(*), sum(calls) FROM pg_stat_statements", true, false},
-	/* it has no calls; what it works with has */
-	{"kcache", "SET pg_stat_statements.track = 'all'; SET pg_stat_kcache.track = 'all'",
-		"SELECT pg_stat_kcache_reset(), pg_stat_statements_reset()",
-		"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements"
-		" WHERE EXISTS (SELECT FROM pg_stat_kcache)",
-	"SELECT count(*), sum(exec_user_time) FROM pg_stat_kcache", true, false},
+	{"kcache", KCACHE, true, false},
+	{"set", KCACHE, true, false},
 	{"pgsm", "SET pg_stat_monitor.pgsm_track = 'all'",
 		"SELECT pg_stat_monitor_reset()",
 		"SELECT coalesce(sum(calls), 0) FROM pg_stat_monitor",

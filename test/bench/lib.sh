@@ -5,7 +5,8 @@ ALL_VARIANTS='none again off on pgss'
 
 # These have to be asked for: "blind" is pg_vitals without its N+1 detector, "across"
 # with lookups of one session matched with results of others; "kcache" is
-# pg_stat_statements with pg_stat_kcache, "pgsm" pg_stat_monitor.
+# pg_stat_statements with pg_stat_kcache, "set" these with pg_wait_sampling, too, and
+# "pgsm" pg_stat_monitor.
 # settings VARIANT: what its configuration has beyond what is the same for all.
 settings() {
 	case $1 in
@@ -16,8 +17,9 @@ settings() {
 	across) echo "pg_vitals.n_plus_one_across_sessions = on" ;;
 	pgss) echo "shared_preload_libraries = 'pg_stat_statements'" ;;
 	kcache) echo "shared_preload_libraries = 'pg_stat_statements, pg_stat_kcache'" ;;
+	set) echo "shared_preload_libraries = 'pg_stat_statements, pg_stat_kcache, pg_wait_sampling'" ;;
 	pgsm) echo "shared_preload_libraries = 'pg_stat_monitor'" ;;
-	*) die "there is no variant '$1'; there are: $ALL_VARIANTS blind across kcache pgsm" ;;
+	*) die "there is no variant '$1'; there are: $ALL_VARIANTS blind across kcache set pgsm" ;;
 	esac
 }
 
@@ -26,16 +28,22 @@ extension() {
 	off | on | across | blind) echo "CREATE EXTENSION pg_vitals;" ;;
 	pgss) echo "CREATE EXTENSION pg_stat_statements;" ;;
 	kcache) echo "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_kcache;" ;;
+	set) echo "$(extension kcache) CREATE EXTENSION pg_wait_sampling;" ;;
 	pgsm) echo "CREATE EXTENSION pg_stat_monitor;" ;;
 	esac
 }
 
-# have_libraries VARIANT...: those of other extensions are there.  pg_stat_kcache is a
-# package; pg_stat_monitor is built of the source in the directory PGV_PG_STAT_MONITOR.
+# have_libraries VARIANT...: those of other extensions are there.  pg_stat_kcache and
+# pg_wait_sampling are packages; pg_stat_monitor is built of the source in the directory
+# PGV_PG_STAT_MONITOR.
 have_libraries() {
 	case " $* " in
-	*' kcache '*) [ -e "$(pg pkglibdir)/pg_stat_kcache.so" ] ||
-		die "'kcache' needs the package postgresql-$PGV_MAJOR-pg-stat-kcache" ;;
+	*' kcache '* | *' set '*) [ -e "$(pg pkglibdir)/pg_stat_kcache.so" ] ||
+		die "'kcache' and 'set' need the package postgresql-$PGV_MAJOR-pg-stat-kcache" ;;
+	esac
+	case " $* " in
+	*' set '*) [ -e "$(pg pkglibdir)/pg_wait_sampling.so" ] ||
+		die "'set' needs the package postgresql-$PGV_MAJOR-pg-wait-sampling" ;;
 	esac
 	case " $* " in
 	*' pgsm '*) (build_pgsm) >"$PGV_BUILD/pgsm.log" 2>&1 ||

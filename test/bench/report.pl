@@ -99,7 +99,7 @@ sub variants
 	my ($case) = @_;
 	my ($start) = values %{ $best{$case} };
 	my ($round) = values %$start;
-	return grep { $round->{$_} } qw(none again off blind on across pgss kcache pgsm);
+	return grep { $round->{$_} } qw(none again off blind on across pgss kcache set pgsm);
 }
 
 sub has
