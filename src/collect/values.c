@@ -199,44 +199,60 @@ hash_numeric_value(Datum value, uint64 seed, uint64 *hash)
 	return true;
 }
 
+/* Equal bytes of different families are different values. */
+static inline uint64
+seed_of(PgvFamily family)
+{
+	return hash_key + family;
+}
+
 bool
 pgv_value_hash(Oid type, Datum value, uint32 *hash)
 {
-	uint64		h = hash_key + pgv_value_family(type);
+	uint64		h;
 
+	/* the family is in each case: a switch of its own would be passed every time */
 	switch (type)
 	{
 		case INT2OID:
-			h ^= (uint64) (int64) DatumGetInt16(value);
+			h = seed_of(PGV_FAMILY_INTEGER) ^ (uint64) (int64) DatumGetInt16(value);
 			break;
 		case INT4OID:
-			h ^= (uint64) (int64) DatumGetInt32(value);
+			h = seed_of(PGV_FAMILY_INTEGER) ^ (uint64) (int64) DatumGetInt32(value);
 			break;
 		case INT8OID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			h ^= (uint64) DatumGetInt64(value);
+			h = seed_of(PGV_FAMILY_INTEGER) ^ (uint64) DatumGetInt64(value);
 			break;
 		case OIDOID:
+			h = seed_of(PGV_FAMILY_INTEGER) ^ (uint64) DatumGetObjectId(value);
+			break;
 		case ANYENUMOID:
-			h ^= (uint64) DatumGetObjectId(value);
+			h = seed_of(PGV_FAMILY_ENUM) ^ (uint64) DatumGetObjectId(value);
+			break;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			h = seed_of(PGV_FAMILY_TIMESTAMP) ^ (uint64) DatumGetInt64(value);
 			break;
 		case DATEOID:
-			h ^= (uint64) (int64) DatumGetInt32(value);
+			h = seed_of(PGV_FAMILY_DATE) ^ (uint64) (int64) DatumGetInt32(value);
 			break;
 		case UUIDOID:
-			h = pgv_bytes_mix(h, (const char *) DatumGetUUIDP(value)->data, UUID_LEN);
+			h = pgv_bytes_mix(seed_of(PGV_FAMILY_UUID),
+							  (const char *) DatumGetUUIDP(value)->data, UUID_LEN);
 			break;
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:
+			if (!hash_text(type, value, seed_of(PGV_FAMILY_TEXT), &h))
+				return false;
+			break;
 		case INETOID:
 		case CIDROID:
-			if (!hash_text(type, value, h, &h))
+			if (!hash_text(type, value, seed_of(PGV_FAMILY_NETWORK), &h))
 				return false;
 			break;
 		case NUMERICOID:
-			if (!hash_numeric_value(value, h, &h))
+			if (!hash_numeric_value(value, seed_of(PGV_FAMILY_NUMERIC), &h))
 				return false;
 			break;
 		default:
@@ -798,6 +814,26 @@ mix_text(uint64 sum, QueryDesc *query)
 	return pgv_bytes_mix(sum, text, len);
 }
 
+/* Is a value of this type a Datum itself, of the size of a word? */
+static inline bool
+is_word(Oid type)
+{
+	switch (type)
+	{
+		case INT4OID:
+		case INT2OID:
+		case OIDOID:
+		case DATEOID:
+			return true;
+		case INT8OID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return FLOAT8PASSBYVAL;
+		default:
+			return false;
+	}
+}
+
 uint64
 pgv_values_parameters(QueryDesc *query)
 {
@@ -815,6 +851,11 @@ pgv_values_parameters(QueryDesc *query)
 		if (p->isnull || !OidIsValid(p->ptype))
 		{
 			sum = pgv_bytes_mix(sum, "", 0);
+			continue;
+		}
+		if (likely(is_word(p->ptype)))
+		{
+			sum = pgv_bytes_mix(sum, (const char *) &p->value, sizeof(p->value));
 			continue;
 		}
 		/* the usual types without a look into the catalog */
