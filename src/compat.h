@@ -254,6 +254,13 @@ extern bool pq_buffer_has_data(void);
 #define PGV_HOT_DATA
 #endif
 
+/* Have a line of memory fetched into the cache: it is about to be read. */
+#if defined(__GNUC__)
+#define PGV_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PGV_PREFETCH(address) ((void) (address))
+#endif
+
 /* A wait event of our own where the server can name one. */
 #if PG_VERSION_NUM >= 170000
 #include "utils/wait_event.h"

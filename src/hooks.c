@@ -598,6 +598,8 @@ pgv_post_parse_analyze(ParseState *pstate, Query *query, PgvJumbleState *jstate)
 	if (is_on())
 	{
 		note_arrival();
+		if (unlikely(pgv_newcomers_crowd))
+			pgv_newcomers_expect(PGV_QUERYID(query->queryId));
 		/*
 		 * Who stands before us in ProcessUtility may hide the queryid there, and
 		 * who stands behind us may do so in a cached plan, for all times but the first.

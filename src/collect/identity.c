@@ -251,6 +251,13 @@ pgv_identity_recall(PgvStatementRef *ref)
 }
 
 void
+pgv_identity_expect(uint64 queryid)
+{
+	if (likely(known != NULL))
+		PGV_PREFETCH(set_of(queryid ^ PGV_OPTIMISABLE));
+}
+
+void
 pgv_identity_learn(PgvStatementRef *ref)
 {
 	uint64		id;

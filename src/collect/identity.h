@@ -39,6 +39,12 @@ typedef struct PgvStatementRef
  */
 extern bool pgv_identity_recall(PgvStatementRef *ref);
 
+/*
+ * An optimisable statement with this queryid is about to be recalled: have its
+ * place fetched into the cache.  Raises nothing.
+ */
+extern void pgv_identity_expect(uint64 queryid);
+
 /* Remember the fingerprint that it has, and set the hint. */
 extern void pgv_identity_learn(PgvStatementRef *ref);
 

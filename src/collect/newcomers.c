@@ -35,6 +35,9 @@
  *	| fingerprint | fingerprint ^ id | fingerprint | fingerprint ^ id |
  *	+-------------+------------------+-------------+------------------+----
  *
+ * Each look is one into memory that is in no cache, so the places are fetched
+ * from when the queryid is known: the statement is rewritten meanwhile.
+ *
  * Nobody locks it: a pair that two have written to at the same time does not
  * fit, and counts as not there (Hyatt and Mann, "A lockless transposition
  * table", 2002).  A full line gives up one of its pairs.
@@ -73,6 +76,8 @@ typedef struct PgvSharedNewcomers
 
 static PgvSharedNewcomers *shared = NULL;
 static PgvSharedMet *lines = NULL;
+
+PGV_HOT_DATA bool pgv_newcomers_crowd = false;
 
 /* This backend's. */
 static uint32 marks[PGV_MARKS];
@@ -118,16 +123,23 @@ pgv_newcomers_shmem_init(void)
 /* ----- what others have met ----- */
 
 /* The same queryid may be another statement's in another database. */
-static uint64
-id_of(const PgvStatementRef *ref)
+static inline uint64
+id_of(uint64 queryid)
 {
-	return ref->queryid ^ (MyDatabaseId * PGV_ODD);
+	return queryid ^ (MyDatabaseId * PGV_ODD);
 }
 
 static inline PgvSharedMet *
 line_of(uint64 id)
 {
 	return lines + (id & (line_count() - 1)) * PGV_WAYS;
+}
+
+void
+pgv_newcomers_expect(uint64 queryid)
+{
+	pgv_identity_expect(queryid);
+	PGV_PREFETCH(line_of(id_of(queryid)));
 }
 
 /* The fingerprint that some backend has found, or 0. */
@@ -221,8 +233,9 @@ pgv_newcomers_identify(PgvStatementRef *ref)
 		pgv_identify(ref);
 		return;
 	}
-	id = id_of(ref);
-	if (is_let_in(id))
+	id = id_of(ref->queryid);
+	pgv_newcomers_crowd = !is_let_in(id);
+	if (!pgv_newcomers_crowd)
 	{
 		pgv_identify(ref);
 		tell_others(id, ref->fingerprint);

@@ -37,6 +37,15 @@ pgv_newcomers_matters(double ms)
 	return ms >= 1.0;
 }
 
+/* Was the last one that this backend did not know one of a crowd? */
+extern bool pgv_newcomers_crowd;
+
+/*
+ * One of a crowd, with this queryid, was parsed: have the places where it is about
+ * to be looked for fetched into the cache.  Raises nothing.
+ */
+extern void pgv_newcomers_expect(uint64 queryid);
+
 /* Fill in the fingerprint of a statement whose other fields are set. */
 static inline void
 pgv_newcomers_or_known(PgvStatementRef *ref)
