@@ -239,9 +239,11 @@ extern PGDLLEXPORT void _PG_init(void);
 #if PG_VERSION_NUM >= 170000
 extern ssize_t pq_buffer_remaining_data(void);
 #define PGV_MORE_SENT() (pq_buffer_remaining_data() > 5)
+#define PGV_MORE_AFTER_SYNC() (pq_buffer_remaining_data() > 0)
 #else
 extern bool pq_buffer_has_data(void);
 #define PGV_MORE_SENT() (pq_buffer_has_data())
+#define PGV_MORE_AFTER_SYNC() (pq_buffer_has_data())
 #endif
 
 /*

@@ -113,6 +113,7 @@ static PGV_HOT_DATA TimestampTz arrived = 0; /* when the last one came */
 static PGV_HOT_DATA TimestampTz last_end = 0;	/* of its last one */
 static PGV_HOT_DATA TimestampTz portal_end = 0;	/* likewise, but of none in a commit */
 static PGV_HOT_DATA bool more_sent = false;	/* was there more to read at that end? */
+static PGV_HOT_DATA bool more_after_commit = false; /* and when it was committed? */
 static PGV_HOT_DATA PgvDone done;
 static PGV_HOT_DATA bool in_block = false;	/* between the client's BEGIN and its end */
 /*
@@ -167,6 +168,7 @@ note_arrival(void)
 	arrival.plan_ms = 0;
 	arrival.wait_ms = 0;
 	arrival.queued = more_sent;
+	arrival.ahead = more_after_commit;
 	arrival.pipelined = is_pipelined();
 	if (last_end != 0 && arrival.at > last_end)
 	{
@@ -202,6 +204,7 @@ note_end(TimestampTz now)
 	arrival.at = 0;
 	note_last_end(now);
 	more_sent = PGV_MORE_SENT();
+	more_after_commit = false;
 	if (unlikely(pgv_errors_any))
 		pgv_errors_settle();
 }
@@ -318,6 +321,7 @@ at_abort(void)
 	pgv_overhead_drop();
 	arrival.at = 0;
 	in_block = false;
+	more_after_commit = false;
 }
 
 /*
@@ -341,6 +345,8 @@ at_transaction_end(XactEvent event, void *arg)
 			end = count_transaction(PGV_COMMITTED);
 			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 				last_end = Max(last_end, end != 0 ? end : GetCurrentTransactionStopTimestamp());
+			/* outside of a block the Sync that it comes with has been read */
+			more_after_commit = !in_block && PGV_MORE_AFTER_SYNC();
 			end_well();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -773,6 +779,20 @@ call_start(QueryDesc *queryDesc, int eflags)
 	pgv_overhead_start();
 }
 
+/* Is a relation only named, as in currval('sequence'::regclass)? */
+static bool
+reads_nothing(const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->rtable)
+	{
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_RESULT)
+			return false;
+	}
+	return true;
+}
+
 /* Does the client read or write rows, so that the detector should see it? */
 static pg_attribute_hot bool
 is_watched(QueryDesc *queryDesc, int eflags)
@@ -782,8 +802,9 @@ is_watched(QueryDesc *queryDesc, int eflags)
 	if (queryDesc->operation != CMD_SELECT)
 		return level == 0;
 	/* what neither reads a table nor calls a set-returning function */
-	if (queryDesc->plannedstmt->relationOids == NIL &&
-		IsA(queryDesc->plannedstmt->planTree, Result))
+	if (IsA(queryDesc->plannedstmt->planTree, Result) &&
+		(queryDesc->plannedstmt->relationOids == NIL ||
+		 reads_nothing(queryDesc->plannedstmt)))
 		return false;
 	return level == 0 ||
 		(level == 1 && utility != NULL && utility->declares_cursor);
@@ -1003,11 +1024,18 @@ call_run(PGV_RUN_ARGS)
 	pgv_overhead_start();
 }
 
+/* May more of the result be asked for?  FETCH 0 goes nowhere. */
+static inline bool
+is_in_parts(ScanDirection direction, uint64 count)
+{
+	return count != 0 || ScanDirectionIsNoMovement(direction);
+}
+
 /* Has this run reached the end of the result? */
 static inline bool
-is_complete(QueryDesc *queryDesc, uint64 count)
+is_complete(QueryDesc *queryDesc, ScanDirection direction, uint64 count)
 {
-	return count == 0 || queryDesc->estate->es_processed < count;
+	return !is_in_parts(direction, count) || queryDesc->estate->es_processed < count;
 }
 
 /* Does anything of the query's own work remain for ExecutorFinish? */
@@ -1069,7 +1097,8 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 	pgv_nested_begin(&nested, queryDesc, true);
 	if (frame->watch.watched)
 		queryDesc->dest = pgv_nplusone_run(&frame->watch, queryDesc,
-										   &frame->statement, count != 0);
+										   &frame->statement,
+										   is_in_parts(direction, count));
 	pgv_measure_begin(measure, frame->counted ? &frame->statement : NULL, queryDesc);
 	frame->running = measure;
 	*measuring = true;
@@ -1083,10 +1112,10 @@ run_watched(PgvFrame *frame, PgvMeasure *measure, volatile bool *measuring,
 	frame->rows += queryDesc->estate->es_processed;
 	frame->leftover = true;
 	if (unlikely(frame->usage.time_ms > pgv_slow_look_ms))
-		look_at(frame, queryDesc, is_complete(queryDesc, count));
+		look_at(frame, queryDesc, is_complete(queryDesc, direction, count));
 	if (!frame->watch.watched)
 		return;
-	complete = is_complete(queryDesc, count);
+	complete = is_complete(queryDesc, direction, count);
 	pgv_nplusone_ran(&frame->watch, queryDesc, &frame->statement,
 					 &frame->usage, frame->rows, pgv_measured_at(), complete);
 }
@@ -1147,7 +1176,7 @@ run_frame(PgvFrame *frame, PGV_RUN_ARGS)
 	PG_END_TRY();
 	level--;
 	pgv_now_leave(&now);
-	if (is_complete(queryDesc, count) && !finishes_later(queryDesc))
+	if (is_complete(queryDesc, direction, count) && !finishes_later(queryDesc))
 		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	if (level == 0)
 	{
@@ -1475,6 +1504,8 @@ tell_detector(Node *parsetree)
 				in_block = true;
 				pgv_loops_begin(arrival.wait_ms);
 			}
+			else if (((TransactionStmt *) parsetree)->kind == TRANS_STMT_COMMIT)
+				pgv_loops_commit(arrival.wait_ms);
 			pgv_nplusone_interrupt(false);
 			break;
 		case T_FetchStmt:

@@ -68,6 +68,14 @@ add_tally(PgvTally *into, const PgvTally *from)
 		into->min_wait_ms = from->min_wait_ms;
 }
 
+void
+pgv_tally_add(PgvTally *into, const PgvTally *from)
+{
+	add_tally(into, from);
+	for (int i = 0; i < PGV_WAIT_BUCKETS; i++)
+		into->waits[i] = Min(into->waits[i] + from->waits[i], PG_UINT16_MAX);
+}
+
 /*
  * Two buckets an octave, from 2^PGV_WAIT_FIRST us on: the exponent tells the
  * octave, the mantissa its half, whose bounds lie at the square root of two.

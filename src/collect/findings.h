@@ -151,6 +151,9 @@ extern void pgv_tally_repeat(PgvTally *tally, double wait_ms, double plan_ms);
 /* Add what one execution used. */
 extern void pgv_tally_usage(PgvTally *tally, const PgvUsage *usage, uint64 rows);
 
+/* Add all that was counted there. */
+extern void pgv_tally_add(PgvTally *into, const PgvTally *from);
+
 /*
  * The wait that a share q of an entry's waits did not exceed, in ms, to a
  * fifth of it (nearest rank); negative where there were none.

@@ -51,6 +51,7 @@
 #define PGV_BLOCKS 4			/* power of two */
 #define PGV_INTERVALS 16		/* power of two */
 #define PGV_RUN_MIN 10
+#define PGV_EACH_REPORTED 128
 #define PGV_STEADY 2.0			/* upper to lower quartile of the intervals */
 #define PGV_PACE_MS 20.0
 #define PGV_REST_SHARE 4		/* wait before a block, to that in it */
@@ -79,6 +80,7 @@ typedef struct PgvLoop
 	uint64		breaks;
 	uint64		queues;
 	uint64		pause_clock;
+	uint64		waits;
 	TimestampTz last_at;		/* arrival of the last repeat */
 	TimestampTz last;			/* its end, as far as known */
 	uint32		first_key;
@@ -117,13 +119,16 @@ static PGV_HOT_DATA uint64 block = 0;
 static uint64 interrupts = 0;
 static uint64 breaks = 0;
 static double begin_wait_ms = 0;	/* before the last BEGIN */
+static double block_wait_ms = 0;	/* the longest in its transaction, ... */
+static double last_block_wait_ms = 0;	/* ... and in the one before */
 static uint64 next_serial = 1;
 
 void
-pgv_loops_step(uint64 fingerprint)
+pgv_loops_step(uint64 fingerprint, double wait_ms)
 {
 	uint32		lxid = PGV_LXID();
 
+	block_wait_ms = Max(block_wait_ms, wait_ms);
 	steps[++step_clock & (PGV_STEPS - 1)] = fingerprint;
 	if (blocks[block & (PGV_BLOCKS - 1)].lxid != lxid)
 	{
@@ -138,6 +143,14 @@ void
 pgv_loops_begin(double wait_ms)
 {
 	begin_wait_ms = wait_ms;
+	last_block_wait_ms = block_wait_ms;
+	block_wait_ms = 0;
+}
+
+void
+pgv_loops_commit(double wait_ms)
+{
+	block_wait_ms = Max(block_wait_ms, wait_ms);
 }
 
 void
@@ -300,10 +313,15 @@ count_interval(PgvLoop *l, const PgvArrival *arrival)
 	double		ms = (arrival->at - l->last_at) / 1000.0;
 
 	l->intervals[l->repeats & (PGV_INTERVALS - 1)] = (float) ms;
-	/* who comes with a request takes longer before its transaction than in it */
+
+	/*
+	 * Who comes with a request takes longer before its transaction than in
+	 * it, where the statement may have come together with its BEGIN.
+	 */
 	l->pauses += (l->pause_clock != pgv_signs.pauses) ||
-		(l->alone && begin_wait_ms > PGV_REST_SHARE * arrival->wait_ms + PGV_REST_MS);
-	l->pipelined += pgv_did_not_wait(arrival);
+		(l->alone && begin_wait_ms >
+		 PGV_REST_SHARE * Max(block_wait_ms, last_block_wait_ms) + PGV_REST_MS);
+	l->pipelined += (l->waits == pgv_signs.waits);
 	if (l->within && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		l->tally.lock_ms += ms;
 }
@@ -331,6 +349,7 @@ count_repeat(PgvLoop *l, uint64 key, const PgvArrival *arrival)
 	l->breaks = breaks;
 	l->queues = pgv_signs.queues;
 	l->pause_clock = pgv_signs.pauses;
+	l->waits = pgv_signs.waits;
 	l->last_at = l->last = arrival->at;
 }
 
@@ -557,11 +576,11 @@ pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	pgv_tally_usage(&l->tally, usage, rows);
 	if (!l->finding)
 		return;
-	/* what is only suspected may be anybody's hot path: not each time */
+	/* what is only suspected may be anybody's hot path: in the end not each time */
 	if (l->confidence == PGV_SUSPECTED && l->reported &&
 		l->repeats < l->next_report)
 		return;
-	l->next_report = l->repeats + l->repeats / 8 + 1;
+	l->next_report = l->repeats + (l->repeats < PGV_EACH_REPORTED ? 1 : l->repeats / 8);
 	report_loop(l, query, ref);
 }
 

@@ -24,11 +24,14 @@ typedef struct PgvLoopWatch
 	bool		tell;			/* it makes a finding: to be told when it runs */
 } PgvLoopWatch;
 
-/* The client's next statement is on its way, whatever it is. */
-extern void pgv_loops_step(uint64 fingerprint);
+/* The client's next statement is on its way, whatever it is, after so long a wait. */
+extern void pgv_loops_step(uint64 fingerprint, double wait_ms);
 
 /* The client begins a transaction, after so long a wait. */
 extern void pgv_loops_begin(double wait_ms);
+
+/* It asks for the end of that, after so long. */
+extern void pgv_loops_commit(double wait_ms);
 
 /* Something came between that no loop of lookups has in it. */
 extern void pgv_loops_interrupt(void);

@@ -99,8 +99,10 @@ typedef struct PgvBurst
 	int			walked_rows;	/* rows up to the last credited, and all */
 	int			walked_back;	/* rows from the first credited on, */
 	int			sampled_rows;	/* rows remembered, of earlier results */
+	int			results;		/* of its group, that rows were credited of */
 	bool		sampled_all;	/* and those were all there were */
 	int			pipelined;		/* repeats that did not wait */
+	uint64		waits;			/* clock of such waits at the last credit */
 	int64		repeats;
 	int			distinct;		/* different values of the linked predicate */
 	uint32		values[PGV_BURST_VALUES];
@@ -408,6 +410,9 @@ is_better(const PgvChild *child, const PgvCandidate *a, const PgvCandidate *b)
 
 	if (a_linked != b_linked)
 		return a_linked;
+	/* two that reference a third have less to do with each other */
+	if (a_linked && (a->link == PGV_LINK_SHARED) != (b->link == PGV_LINK_SHARED))
+		return b->link == PGV_LINK_SHARED;
 	if ((a->row >= 0) != (b->row >= 0))
 		return a->row >= 0;
 	a_on = is_going_on(child, a);
@@ -590,6 +595,7 @@ next_result(PgvBurst *b, const PgvResult *r, int row)
 	}
 	else
 		b->sampled_all = (b->result == 0);
+	b->results++;
 	memset(b->touched, 0, sizeof(b->touched));
 	b->result = r->serial;
 	b->last_row = -1;
@@ -629,8 +635,9 @@ count_repeat(PgvBurst *b, const PgvArrival *arrival)
 	b->repeats++;
 	b->last_serial = pgv_producers_tick();
 	b->last = arrival->at;
-	if (b->repeats > 1 && pgv_did_not_wait(arrival))
+	if (b->repeats > 1 && b->waits == pgv_signs.waits)
 		b->pipelined++;
+	b->waits = pgv_signs.waits;
 	pgv_tally_repeat(&b->tally, arrival->wait_ms, arrival->plan_ms);
 }
 
@@ -923,6 +930,7 @@ is_finding(PgvBurst *b)
 	int			min = pgv_n_plus_one_min_repeats;
 	bool		proven = (b->link.type >= PGV_LINK_SAME);
 	bool		disturbed;
+	bool		summed;
 
 	if (b->pipelined * 5 >= (b->repeats - 1) * 3)
 		return false;
@@ -935,10 +943,13 @@ is_finding(PgvBurst *b)
 		return proven || is_walk(b);
 	/* one client's? it reads a row once, and in order, or all of them */
 	disturbed = (b->loose * 2 > b->repeats - 1) || (b->other_varies && !b->compound);
-	if (b->again * 5 > b->repeats || misses_much(b) || (b->root != 0 && !adds_up(b, disturbed)))
+	if (b->again * 5 > b->repeats || misses_much(b))
+		return false;
+	summed = (b->root != 0 && adds_up(b, disturbed));
+	if (b->root != 0 && b->results > 1 && !summed)
 		return false;
 	if (disturbed)
-		return proven ? (b->root != 0 || is_strict_walk(b)) : is_telling_walk(b);
+		return proven ? (summed || is_strict_walk(b)) : is_telling_walk(b);
 
 	/*
 	 * nor does a column of few values, or two that reference a third, prove
@@ -957,12 +968,41 @@ is_finding(PgvBurst *b)
 }
 
 /*
+ * What was repeated for the rows of another group before that turned out to be
+ * this burst's belongs to it, unless it is a finding of its own.
+ */
+static void
+take_over(PgvBurst *b)
+{
+	for (int i = 0; i < PGV_BURSTS; i++)
+	{
+		PgvBurst   *o = &bursts[i];
+
+		if (o == b || o->serial == 0 || o->reported || o->group != b->group ||
+			(!b->reported && o->last_serial > b->last_serial) ||
+			o->fingerprint != b->fingerprint ||
+			o->link.child_relid != b->link.child_relid ||
+			o->link.child_attno != b->link.child_attno)
+			continue;
+		b->fanout += o->fanout;
+		b->repeats += o->repeats;
+		b->distinct += o->distinct;
+		b->pipelined += o->pipelined;
+		pgv_tally_add(&b->tally, &o->tally);
+		pgv_producers_relabel(o->serial, b->serial);
+		o->serial = 0;
+	}
+}
+
+/*
  * One of the origins followed has made a finding: the others were wrong.
  * Results that were taken for repeats of theirs are its repeats.
  */
 static void
 settle_on(const PgvWatch *watch, PgvBurst *winner)
 {
+	bool		any = false;
+
 	for (int i = 0; i < PGV_BURSTS; i++)
 	{
 		PgvBurst   *b = &bursts[i];
@@ -979,6 +1019,12 @@ settle_on(const PgvWatch *watch, PgvBurst *winner)
 				bursts[j].root = winner->serial;
 		}
 		b->serial = 0;
+		any = true;
+	}
+	for (int i = 0; any && i < PGV_BURSTS; i++)
+	{
+		if (bursts[i].serial != 0 && bursts[i].group == ~winner->serial)
+			take_over(&bursts[i]);
 	}
 }
 
@@ -1322,7 +1368,7 @@ follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 		return;
 	}
 	key = ref->fingerprint ^ pgv_values_parameters(query);
-	pgv_loops_step(ref->fingerprint);
+	pgv_loops_step(ref->fingerprint, watch->arrival.wait_ms);
 	watch->walk.key = key;
 	child.ref = ref;
 	child.arrival = &watch->arrival;
@@ -1380,7 +1426,7 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 	pgv_signs.statements++;
 	if (child && is_routine(query, ref))
 	{
-		pgv_loops_step(ref->fingerprint);
+		pgv_loops_step(ref->fingerprint, arrival->wait_ms);
 		return;
 	}
 	if (skips_locked(query))
@@ -1475,6 +1521,9 @@ pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	if (watch->capture.serial != 0)
 	{
 		watch->capture.growing &= !complete;
+		/* what is fetched by name is fetched on, a single row at first */
+		if (watch->capture.growing && ActivePortal != NULL && *ActivePortal->name != '\0')
+			pgv_capture_grow(&watch->capture);
 		pgv_capture_end(&watch->capture, now);
 	}
 	for (int i = 0; i < watch->ncredits; i++)

@@ -470,7 +470,7 @@ describe_result(PgvResult *r, PgvCapture *capture)
 	memcpy(r->columns, capture->shape->column, sizeof(r->columns));
 }
 
-/* The second row has come: make it a result, the first row included. */
+/* The second row has come, or will come: make it a result, the first row included. */
 static void
 begin_result(PgvCapture *capture)
 {
@@ -670,6 +670,13 @@ release_text(PgvCapture *capture)
 }
 
 void
+pgv_capture_grow(PgvCapture *capture)
+{
+	if (capture->rows == 1 && capture->result < 0 && capture->shape->ncolumns > 0)
+		begin_result(capture);
+}
+
+void
 pgv_capture_end(PgvCapture *capture, TimestampTz now)
 {
 	if (capture->result >= 0)
@@ -692,6 +699,9 @@ pgv_capture_end(PgvCapture *capture, TimestampTz now)
 void
 pgv_capture_over(PgvCapture *capture)
 {
+	if (capture->serial != 0 && capture->result >= 0 &&
+		producers->results[capture->result].serial == capture->serial)
+		producers->results[capture->result].growing = false;
 	release_text(capture);
 	if (capture->known != NULL)
 		capture->known->users--;

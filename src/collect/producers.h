@@ -120,6 +120,12 @@ extern DestReceiver *pgv_capture_begin(PgvCapture *capture, DestReceiver *inner,
 									   bool growing);
 
 /*
+ * More of the result will be asked for: a single row is one of several.
+ * Raises nothing.
+ */
+extern void pgv_capture_grow(PgvCapture *capture);
+
+/*
  * The run is over: what was captured becomes findable.  Raises nothing.
  */
 extern void pgv_capture_end(PgvCapture *capture, TimestampTz now);

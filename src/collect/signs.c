@@ -26,6 +26,7 @@
 #define PGV_WAITS 8				/* power of two */
 #define PGV_WAY_SHARE 4			/* part of max_gap that the way may take */
 #define PGV_PIPELINED_MS 0.02	/* what comes sooner did not wait */
+#define PGV_AHEAD_MS 0.25		/* what had come by then is looked at by then */
 #define PGV_STRAYS 16
 #define PGV_CHANGES 16			/* remembered of each */
 #define PGV_REQUEST 3			/* statements of a request, about */
@@ -71,6 +72,7 @@ pgv_signs_pause(const PgvArrival *arrival)
 {
 	double		least = (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE;
 
+	pgv_signs.waits += !pgv_did_not_wait(arrival);
 	if (arrival->wait_ms <= 0)
 		return;
 	if (arrival->wait_ms > least && arrival->wait_ms > least + 2 * way_ms())
@@ -169,7 +171,8 @@ bool
 pgv_did_not_wait(const PgvArrival *arrival)
 {
 	return arrival->pipelined || arrival->wait_ms <= 0 ||
-		(arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS);
+		(arrival->queued && arrival->wait_ms < PGV_PIPELINED_MS) ||
+		(arrival->ahead && arrival->wait_ms < PGV_AHEAD_MS);
 }
 
 void

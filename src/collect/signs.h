@@ -21,6 +21,7 @@ typedef struct PgvArrival
 	double		plan_ms;		/* planning it took since then */
 	bool		queued;			/* it may have come before that end */
 	bool		pipelined;		/* it came before the client asked for an answer */
+	bool		ahead;			/* it had come when its predecessor was committed */
 } PgvArrival;
 
 /* Clocks: each sign advances them. */
@@ -29,6 +30,7 @@ typedef struct PgvSigns
 	uint64		breaks;			/* signs that another request has begun */
 	uint64		requests;		/* such signs but for pauses */
 	uint64		pauses;			/* pauses */
+	uint64		waits;			/* statements before which the client waited */
 	uint64		queues;			/* statements of a job queue */
 	uint64		statements;		/* the client's statements */
 } PgvSigns;

@@ -63,6 +63,26 @@ is(screen(say_('BEGIN'), say_('COMMIT'), $sends), 'nothing', '... in a block');
 is(screen($nothing, $nothing, $waits), 'n_plus_one 20', 'a loop');
 is(screen(say_('BEGIN'), say_('COMMIT'), $waits), 'n_plus_one 20', '... in a block');
 
+# All at once, and a Sync after each: what has been sent before the answer to its
+# predecessor did not wait for it.  A write's commit takes its time.
+sub at_once
+{
+	my ($statement) = @_;
+
+	$node->safe_psql('postgres', 'SELECT vitals.reset()');
+	$wire->bind('posts', '')->execute(0)->sync;
+	$wire->until('Z');
+	$wire->bind($statement, '', $_)->execute(0)->{queue} .= pack('aN', 'S', 4) for 8 .. 27;
+	$sends->();
+	$wire->until('Z') for 8 .. 27;
+	return found();
+}
+
+$wire->parse("UPDATE author SET name = name || '!' WHERE id = \$1", 'rename')->sync;
+$wire->until('Z');
+is(at_once('author'), 'nothing', 'lookups sent at once, with a Sync each');
+is(at_once('rename'), 'nothing', 'writes sent at once, with a Sync each');
+
 # Without track_activities the server does not notice whether it was idle in between.
 say_('SET track_activities = off')->();
 is(screen(say_('BEGIN'), say_('COMMIT'), $waits), 'n_plus_one 20', 'a loop in a block without track_activities');
