@@ -72,9 +72,9 @@ pgv_signs_pause(const PgvArrival *arrival)
 {
 	double		least = (double) pgv_n_plus_one_max_gap_ms / PGV_PAUSE_SHARE;
 
-	pgv_signs.waits += !pgv_did_not_wait(arrival);
 	if (arrival->wait_ms <= 0)
 		return;
+	pgv_signs.waits += !pgv_did_not_wait(arrival);
 	if (arrival->wait_ms > least && arrival->wait_ms > least + 2 * way_ms())
 	{
 		pgv_signs.breaks++;
