@@ -13,6 +13,8 @@ use Vitals;
 my $node = vitals_node('main', conf => [
 	"pg_vitals.track = 'none'",
 	'pg_vitals.max_statements = 100',
+	# what a statement was sampled at keeps its text, too
+	'pg_vitals.sample_interval = 0',
 	'pg_vitals.persist_interval = 0' ]);
 
 sub texts_bytes { return $node->safe_psql('postgres', 'SELECT texts_bytes FROM vitals.info'); }
