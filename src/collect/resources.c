@@ -59,10 +59,11 @@
 #define PGV_UNIT 4096.0			/* of shares, and of the distance that is left */
 #define PGV_NEW_ONE_IN 32		/* of statements not met before ... */
 #define PGV_NEW_US 1000			/* ... that come sooner than so after another */
-#define PGV_US_PER_COST 10.0	/* a guess: what a plan's unit of cost takes */
+#define PGV_US_PER_COST 40.0	/* a guess, rather too high: what a unit of cost takes */
 #define PGV_BLOCK_BYTES 512		/* the unit of getrusage(2) */
 #define PGV_MIN_MEMORY 8192.0
 #define PGV_WITHOUT_LIMIT 2.0	/* percent to go by when there is no limit */
+#define PGV_COLD 4				/* what is rare takes so many times what it takes in a loop */
 
 PGV_HOT_DATA int32 pgv_resources_left = 0;
 
@@ -305,13 +306,14 @@ calibrate(void)
 /*
  * Of how many executions is one to be measured if one takes so long?  A quarter
  * of the share that pg_vitals may take at all is for this; planning and
- * execution are measured each by themselves.
+ * execution are measured each by themselves.  Two readings in a loop were 1.35 us
+ * where a measurement, with all that is done for it, took 6 to 10 of a session.
  */
 static double
 one_in(double elapsed_us)
 {
 	double		percent = pgv_max_overhead > 0 ? pgv_max_overhead : PGV_WITHOUT_LIMIT;
-	double		k = reading_us / Max(elapsed_us * percent / 100 / 4, 1e-3);
+	double		k = PGV_COLD * reading_us / Max(elapsed_us * percent / 100 / 4, 1e-3);
 
 	return Max(Min(k, PGV_MAX_ONE_IN), 1);
 }
