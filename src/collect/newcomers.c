@@ -69,12 +69,14 @@ typedef struct PgvSharedMet
 	uint64		check;			/* fingerprint ^ id */
 } PgvSharedMet;
 
-typedef struct PgvSharedNewcomers
+/* How many a process has left unidentified: it alone adds, in a line of its own. */
+typedef union PgvUnidentified
 {
-	pg_atomic_uint64 unidentified;
-} PgvSharedNewcomers;
+	pg_atomic_uint64 count;
+	char		pad[PG_CACHE_LINE_SIZE];
+} PgvUnidentified;
 
-static PgvSharedNewcomers *shared = NULL;
+static PgvUnidentified *unidentified = NULL;
 static PgvSharedMet *lines = NULL;
 
 PGV_HOT_DATA bool pgv_newcomers_crowd = false;
@@ -94,16 +96,23 @@ line_count(void)
 	return pg_nextpower2_32(pgv_max_statements / 2);
 }
 
+static int
+process_count(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
+}
+
 static Size
 lines_offset(void)
 {
-	return CACHELINEALIGN(sizeof(PgvSharedNewcomers));
+	return mul_size(process_count(), sizeof(PgvUnidentified));
 }
 
 Size
 pgv_newcomers_shmem_size(void)
 {
-	return add_size(lines_offset() + PG_CACHE_LINE_SIZE,
+	/* one more, for the place itself may not be aligned so */
+	return add_size(add_size(lines_offset(), PG_CACHE_LINE_SIZE),
 					mul_size(line_count(), PGV_WAYS * sizeof(PgvSharedMet)));
 }
 
@@ -111,13 +120,15 @@ void
 pgv_newcomers_shmem_init(void)
 {
 	bool		found;
+	char	   *place = ShmemInitStruct("pg_vitals newcomers", pgv_newcomers_shmem_size(), &found);
 
-	shared = ShmemInitStruct("pg_vitals newcomers", pgv_newcomers_shmem_size(), &found);
-	lines = (PgvSharedMet *) CACHELINEALIGN((char *) shared + lines_offset());
+	unidentified = (PgvUnidentified *) CACHELINEALIGN(place);
+	lines = (PgvSharedMet *) ((char *) unidentified + lines_offset());
 	if (found)
 		return;
-	memset(shared, 0, pgv_newcomers_shmem_size());
-	pg_atomic_init_u64(&shared->unidentified, 0);
+	memset(place, 0, pgv_newcomers_shmem_size());
+	for (int i = 0; i < process_count(); i++)
+		pg_atomic_init_u64(&unidentified[i].count, 0);
 }
 
 /* ----- what others have met ----- */
@@ -267,11 +278,17 @@ pgv_newcomers_reveal(PgvStatementRef *ref)
 void
 pgv_newcomers_count(void)
 {
-	pg_atomic_fetch_add_u64(&shared->unidentified, 1);
+	pg_atomic_uint64 *mine = &unidentified[PGV_PROCNO()].count;
+
+	pg_atomic_write_u64(mine, pg_atomic_read_u64(mine) + 1);
 }
 
 uint64
 pgv_newcomers_unidentified(void)
 {
-	return pg_atomic_read_u64(&shared->unidentified);
+	uint64		sum = 0;
+
+	for (int i = 0; i < process_count(); i++)
+		sum += pg_atomic_read_u64(&unidentified[i].count);
+	return sum;
 }
