@@ -37,6 +37,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "base/sqltext.h"
 #include "collect/brake.h"
@@ -305,7 +306,7 @@ count_transaction(PgvTransactionEnd how)
 	return 0;
 }
 
-static pg_noinline void
+static void
 at_prepare(void)
 {
 	pgv_now_committed();
@@ -313,7 +314,7 @@ at_prepare(void)
 	end_well();
 }
 
-static pg_noinline void
+static void
 at_abort(void)
 {
 	pgv_now_aborted();
@@ -324,6 +325,36 @@ at_abort(void)
 	more_after_commit = false;
 }
 
+/* Another event than a commit. */
+static pg_noinline void
+at_other_event(XactEvent event)
+{
+	if (event == XACT_EVENT_PRE_PREPARE)
+	{
+		pgv_now_commit();
+		note_commit();
+	}
+	else if (event == XACT_EVENT_PREPARE)
+		at_prepare();
+	else if (event == XACT_EVENT_ABORT)
+		at_abort();
+}
+
+/* It is committed. */
+static inline void
+at_commit(void)
+{
+	TimestampTz end;
+
+	pgv_now_committed();
+	end = count_transaction(PGV_COMMITTED);
+	if (level == 0 && unlikely(TransactionIdIsValid(GetTopTransactionIdIfAny())))
+		last_end = Max(last_end, end != 0 ? end : GetCurrentTransactionStopTimestamp());
+	/* outside of a block the Sync that it comes with has been read */
+	more_after_commit = !in_block && PGV_MORE_AFTER_SYNC();
+	end_well();
+}
+
 /*
  * A transaction is over.  What was announced and not executed is forgotten,
  * and a commit's time on disk is the server's, not the client's.
@@ -331,33 +362,15 @@ at_abort(void)
 static pg_attribute_hot void
 at_transaction_end(XactEvent event, void *arg)
 {
-	TimestampTz end;
-
-	switch (event)
+	if (event == XACT_EVENT_PRE_COMMIT)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			pgv_now_commit();
-			note_commit();
-			break;
-		case XACT_EVENT_COMMIT:
-			pgv_now_committed();
-			end = count_transaction(PGV_COMMITTED);
-			if (level == 0 && TransactionIdIsValid(GetTopTransactionIdIfAny()))
-				last_end = Max(last_end, end != 0 ? end : GetCurrentTransactionStopTimestamp());
-			/* outside of a block the Sync that it comes with has been read */
-			more_after_commit = !in_block && PGV_MORE_AFTER_SYNC();
-			end_well();
-			break;
-		case XACT_EVENT_PREPARE:
-			at_prepare();
-			break;
-		case XACT_EVENT_ABORT:
-			at_abort();
-			break;
-		default:
-			break;
+		pgv_now_commit();
+		note_commit();
 	}
+	else if (event == XACT_EVENT_COMMIT)
+		at_commit();
+	else
+		at_other_event(event);
 }
 
 /* Count an execution that has no frame: utilities, and what never started. */
@@ -385,7 +398,7 @@ count_execution(const PgvStatementRef *ref, const PgvUsage *usage, uint64 rows,
  * The planning of a client's statement is counted together with its execution,
  * which follows at once as a rule.  Here is counted what was not executed.
  */
-static void
+static pg_noinline void
 count_planned(bool source_is_there)
 {
 	planned.waiting = false;
@@ -635,17 +648,23 @@ next_planner(PGV_PLANNER_ARGS)
 }
 
 /* In what is called the watch on our own code stands; so in those below. */
-static PlannedStmt *
-call_planner(PGV_PLANNER_ARGS)
+static pg_noinline pg_attribute_cold PlannedStmt *
+unwatched_planner(PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
 
-	if (likely(!pgv_overhead_running))
-		return next_planner(PGV_PLANNER_PASS);
 	pgv_overhead_stop();
 	result = next_planner(PGV_PLANNER_PASS);
 	pgv_overhead_start();
 	return result;
+}
+
+static inline PlannedStmt *
+call_planner(PGV_PLANNER_ARGS)
+{
+	if (unlikely(pgv_overhead_running))
+		return unwatched_planner(PGV_PLANNER_PASS);
+	return next_planner(PGV_PLANNER_PASS);
 }
 
 /* Planning failed: that is how the execution ended. */
@@ -719,7 +738,7 @@ client_planner(bool counted, PGV_PLANNER_ARGS)
 	return result;
 }
 
-static PlannedStmt *
+static pg_noinline pg_attribute_cold PlannedStmt *
 timed_planner(bool counted, PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
@@ -730,22 +749,14 @@ timed_planner(bool counted, PGV_PLANNER_ARGS)
 	return result;
 }
 
-static pg_attribute_hot PlannedStmt *
-pgv_planner(PGV_PLANNER_ARGS)
+/* A statement inside another: its execution, if there is one, is counted by itself. */
+static pg_noinline PlannedStmt *
+nested_planner(bool counted, PGV_PLANNER_ARGS)
 {
 	PlannedStmt *result;
 	PgvStatementRef ref;
 	PgvUsage	usage;
-	bool		counted;
 
-	if (unlikely(!is_on() || query_string == NULL))
-		return next_planner(PGV_PLANNER_PASS);
-	note_arrival();
-	counted = is_counted();
-	if (is_timed())
-		return timed_planner(counted, PGV_PLANNER_PASS);
-	if (level == 0)
-		return client_planner(counted, PGV_PLANNER_PASS);
 	if (counted)
 		describe(&ref, PGV_QUERYID(parse->queryId), query_string,
 				 parse->stmt_location, parse->stmt_len, true);
@@ -753,6 +764,29 @@ pgv_planner(PGV_PLANNER_ARGS)
 	if (counted)
 		pgv_statements_planned(&ref, &usage);
 	return result;
+}
+
+/* Not on: no more than to go on.  So those below. */
+static pg_noinline pg_attribute_cold PlannedStmt *
+pass_planner(PGV_PLANNER_ARGS)
+{
+	return next_planner(PGV_PLANNER_PASS);
+}
+
+static pg_attribute_hot PlannedStmt *
+pgv_planner(PGV_PLANNER_ARGS)
+{
+	bool		counted;
+
+	if (unlikely(!is_on() || query_string == NULL))
+		return pass_planner(PGV_PLANNER_PASS);
+	note_arrival();
+	counted = is_counted();
+	if (unlikely(level > 0))
+		return nested_planner(counted, PGV_PLANNER_PASS);
+	if (is_timed())
+		return timed_planner(counted, PGV_PLANNER_PASS);
+	return client_planner(counted, PGV_PLANNER_PASS);
 }
 
 /* ----- execution ----- */
@@ -766,17 +800,27 @@ next_start(QueryDesc *queryDesc, int eflags)
 		standard_ExecutorStart(queryDesc, eflags);
 }
 
-static pg_attribute_hot void
-call_start(QueryDesc *queryDesc, int eflags)
+static pg_noinline pg_attribute_cold void
+pass_start(QueryDesc *queryDesc, int eflags)
 {
-	if (likely(!pgv_overhead_running))
-	{
-		next_start(queryDesc, eflags);
-		return;
-	}
+	next_start(queryDesc, eflags);
+}
+
+static pg_noinline pg_attribute_cold void
+unwatched_start(QueryDesc *queryDesc, int eflags)
+{
 	pgv_overhead_stop();
 	next_start(queryDesc, eflags);
 	pgv_overhead_start();
+}
+
+static inline void
+call_start(QueryDesc *queryDesc, int eflags)
+{
+	if (unlikely(pgv_overhead_running))
+		unwatched_start(queryDesc, eflags);
+	else
+		next_start(queryDesc, eflags);
 }
 
 /* Is a relation only named, as in currval('sequence'::regclass)? */
@@ -866,11 +910,8 @@ open_frame(QueryDesc *queryDesc, int eflags, const PgvStatementRef *ref,
 		queryDesc->plannedstmt->relationOids != NIL)
 		note_plan(frame, queryDesc);
 	if (watched)
-	{
-		pgv_watch_clear(&frame->watch);
 		pgv_nplusone_start(&frame->watch, queryDesc, &frame->statement, &arrival,
 						   level == 0, counted);
-	}
 }
 
 /*
@@ -961,7 +1002,7 @@ start_on(QueryDesc *queryDesc, int eflags)
 
 	counted = is_counted();
 	watched = is_watched(queryDesc, eflags);
-	if ((!counted && !watched) || queryDesc->sourceText == NULL)
+	if (unlikely((!counted && !watched) || queryDesc->sourceText == NULL))
 	{
 		call_start(queryDesc, eflags);
 		return;
@@ -979,7 +1020,7 @@ start_on(QueryDesc *queryDesc, int eflags)
 }
 
 /* By itself, as the two like it below: inline they would be in the others' way. */
-static pg_noinline void
+static pg_noinline pg_attribute_cold void
 start_timed(QueryDesc *queryDesc, int eflags)
 {
 	pgv_overhead_start();
@@ -992,7 +1033,7 @@ pgv_ExecutorStart(QueryDesc *queryDesc, int eflags)
 {
 	if (unlikely(!is_on()))
 	{
-		next_start(queryDesc, eflags);
+		pass_start(queryDesc, eflags);
 		return;
 	}
 	note_arrival();
@@ -1011,17 +1052,21 @@ next_run(PGV_RUN_ARGS)
 		standard_ExecutorRun(PGV_RUN_PASS);
 }
 
-static pg_attribute_hot void
-call_run(PGV_RUN_ARGS)
+static pg_noinline pg_attribute_cold void
+unwatched_run(PGV_RUN_ARGS)
 {
-	if (likely(!pgv_overhead_running))
-	{
-		next_run(PGV_RUN_PASS);
-		return;
-	}
 	pgv_overhead_stop();
 	next_run(PGV_RUN_PASS);
 	pgv_overhead_start();
+}
+
+static inline void
+call_run(PGV_RUN_ARGS)
+{
+	if (unlikely(pgv_overhead_running))
+		unwatched_run(PGV_RUN_PASS);
+	else
+		next_run(PGV_RUN_PASS);
 }
 
 /* May more of the result be asked for?  FETCH 0 goes nowhere. */
@@ -1263,7 +1308,7 @@ run_in_worker(PGV_RUN_ARGS)
 	PG_END_TRY();
 }
 
-static pg_noinline void
+static pg_noinline pg_attribute_cold void
 run_timed(PGV_RUN_ARGS)
 {
 	pgv_overhead_start();
@@ -1271,16 +1316,20 @@ run_timed(PGV_RUN_ARGS)
 	pgv_overhead_stop();
 }
 
+static pg_noinline pg_attribute_cold void
+pass_run(PGV_RUN_ARGS)
+{
+	if (IsParallelWorker() && pgv_enabled)
+		run_in_worker(PGV_RUN_PASS);
+	else
+		next_run(PGV_RUN_PASS);
+}
+
 static pg_attribute_hot void
 pgv_ExecutorRun(PGV_RUN_ARGS)
 {
 	if (unlikely(!is_on()))
-	{
-		if (unlikely(IsParallelWorker() && pgv_enabled))
-			run_in_worker(PGV_RUN_PASS);
-		else
-			next_run(PGV_RUN_PASS);
-	}
+		pass_run(PGV_RUN_PASS);
 	else if (is_timed())
 		run_timed(PGV_RUN_PASS);
 	else
@@ -1296,17 +1345,21 @@ next_finish(QueryDesc *queryDesc)
 		standard_ExecutorFinish(queryDesc);
 }
 
-static void
-call_finish(QueryDesc *queryDesc)
+static pg_noinline pg_attribute_cold void
+unwatched_finish(QueryDesc *queryDesc)
 {
-	if (likely(!pgv_overhead_running))
-	{
-		next_finish(queryDesc);
-		return;
-	}
 	pgv_overhead_stop();
 	next_finish(queryDesc);
 	pgv_overhead_start();
+}
+
+static inline void
+call_finish(QueryDesc *queryDesc)
+{
+	if (unlikely(pgv_overhead_running))
+		unwatched_finish(queryDesc);
+	else
+		next_finish(queryDesc);
 }
 
 /* Without a frame, triggers still run one level down. */
@@ -1383,11 +1436,10 @@ finish_on(QueryDesc *queryDesc)
 		finish_uncounted(queryDesc);
 }
 
-static pg_attribute_hot void
-pgv_ExecutorFinish(QueryDesc *queryDesc)
+static pg_noinline void
+finish_writing(QueryDesc *queryDesc)
 {
-	/* without writes there are no triggers to run */
-	if (!finishes_later(queryDesc) || !is_on())
+	if (unlikely(!is_on()))
 		next_finish(queryDesc);
 	else if (is_timed())
 	{
@@ -1399,6 +1451,16 @@ pgv_ExecutorFinish(QueryDesc *queryDesc)
 		finish_on(queryDesc);
 }
 
+static pg_attribute_hot void
+pgv_ExecutorFinish(QueryDesc *queryDesc)
+{
+	/* without writes there are no triggers to run */
+	if (finishes_later(queryDesc))
+		finish_writing(queryDesc);
+	else
+		next_finish(queryDesc);
+}
+
 static pg_attribute_always_inline void
 end_on(QueryDesc *queryDesc)
 {
@@ -1406,11 +1468,12 @@ end_on(QueryDesc *queryDesc)
 
 	if (frame == NULL)
 		return;
-	pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
+	if (unlikely(pgv_frame_is_due(frame)))
+		pgv_frame_publish(frame, queryDesc, PGV_OUTCOME_DONE);
 	frame->query = NULL;
 }
 
-static pg_noinline void
+static pg_noinline pg_attribute_cold void
 end_timed(QueryDesc *queryDesc)
 {
 	pgv_overhead_start();

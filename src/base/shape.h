@@ -70,15 +70,20 @@ pgv_shape_is_double(const PgvSequence *shape, uint32 p)
 	return true;
 }
 
+/* Only the last steps are needed. */
+static pg_noinline pg_attribute_unused() void
+pgv_shape_shift(PgvSequence *shape)
+{
+	shape->n = 2 * PGV_SHAPE_PERIOD;
+	memmove(shape->steps, &shape->steps[PGV_SHAPE_STEPS - shape->n],
+			shape->n * sizeof(PgvStep));
+}
+
 static inline void
 pgv_shape_append(PgvSequence *shape, uint64 fingerprint)
 {
-	if (shape->n == PGV_SHAPE_STEPS)
-	{
-		shape->n = 2 * PGV_SHAPE_PERIOD;
-		memmove(shape->steps, &shape->steps[PGV_SHAPE_STEPS - shape->n],
-				shape->n * sizeof(PgvStep));
-	}
+	if (unlikely(shape->n == PGV_SHAPE_STEPS))
+		pgv_shape_shift(shape);
 	if (shape->length < PGV_SHAPE_FIRST)
 		shape->first[shape->length] = fingerprint;
 	shape->steps[shape->n].fingerprint = fingerprint;
@@ -90,13 +95,10 @@ pgv_shape_append(PgvSequence *shape, uint64 fingerprint)
 	shape->n++;
 }
 
-/* The next statement of the sequence. */
-static inline void
-pgv_shape_add(PgvSequence *shape, uint64 fingerprint)
+/* Have the last statements only repeated those before them? */
+static pg_noinline pg_attribute_unused() void
+pgv_shape_fold(PgvSequence *shape, uint64 fingerprint)
 {
-	if (pgv_shape_repeats(shape, fingerprint))
-		return;
-	pgv_shape_append(shape, fingerprint);
 	for (uint32 p = 2; p <= PGV_SHAPE_PERIOD && 2 * p <= shape->n; p++)
 	{
 		if (shape->steps[shape->n - 1 - p].fingerprint != fingerprint ||
@@ -107,6 +109,17 @@ pgv_shape_add(PgvSequence *shape, uint64 fingerprint)
 		shape->hash = shape->steps[shape->n].before;
 		return;
 	}
+}
+
+/* The next statement of the sequence. */
+static inline void
+pgv_shape_add(PgvSequence *shape, uint64 fingerprint)
+{
+	if (pgv_shape_repeats(shape, fingerprint))
+		return;
+	pgv_shape_append(shape, fingerprint);
+	if (shape->n >= 4)
+		pgv_shape_fold(shape, fingerprint);
 }
 
 #endif							/* PGV_SHAPE_H */

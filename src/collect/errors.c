@@ -309,7 +309,7 @@ pgv_errors_stopped(const PgvStatementRef *ref)
 		set_key(ref);
 }
 
-void
+pg_noinline void
 pgv_errors_settle(void)
 {
 	end_current();

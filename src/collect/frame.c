@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/server.h"
 #include "collect/errors.h"
 #include "collect/frame.h"
 #include "collect/newcomers.h"
@@ -348,7 +349,7 @@ pgv_frame_publish(PgvFrame *frame, QueryDesc *query, PgvOutcome outcome)
 {
 	PgvExecution e;
 
-	if (frame->published && !frame->leftover)
+	if (!pgv_frame_is_due(frame))
 		return;
 	if (unlikely(frame->statement.fingerprint == 0))
 		reveal(frame, outcome);

@@ -32,14 +32,14 @@ typedef struct PgvFrame
 	bool		leftover;		/* something to add since */
 	bool		planned;		/* plan_ms is to be counted */
 	const struct PgvMeasure *running;	/* while it runs; on the C stack */
+	struct PgvSlow *slow;		/* in the query's memory; NULL: it has not taken long */
+	MemoryContextCallback callback;
 	PgvStatementRef statement;
 	PgvPlanRef	plan;			/* valid if planid is not 0 */
-	PgvUsage	usage;			/* since it was last published */
-	uint64		rows;			/* likewise */
+	uint64		rows;			/* since it was last published */
 	double		plan_ms;
-	struct PgvSlow *slow;		/* in the query's memory; NULL: it has not taken long */
+	PgvUsage	usage;			/* likewise, since it was last published */
 	PgvWatch	watch;			/* valid if watch.watched */
-	MemoryContextCallback callback;
 } PgvFrame;
 
 /*
@@ -52,11 +52,11 @@ typedef struct PgvMeasure
 	const PgvStatementRef *statement;	/* what is measured; NULL: not counted */
 	QueryDesc  *query;			/* a run of the executor's; or NULL */
 	instr_time	start;
-	bool		timed;			/* is "times" set? */
 	int64		blocks[PGV_NBLOCKS];
 	WalUsage	wal;
-	BufferUsage times;			/* the block times at that moment */
+	bool		timed;			/* is "times" set? */
 	PgvReading	reading;		/* of the kernel, if it is to be read */
+	BufferUsage times;			/* the block times at that moment */
 } PgvMeasure;
 
 /*
@@ -86,6 +86,13 @@ extern void pgv_measure_next(PgvMeasure *measure);
  */
 extern void pgv_frame_publish(PgvFrame *frame, QueryDesc *query,
 							  PgvOutcome outcome);
+
+/* Is there anything that pgv_frame_publish would count? */
+static inline bool
+pgv_frame_is_due(const PgvFrame *frame)
+{
+	return !frame->published || frame->leftover;
+}
 
 /*
  * The backend is being terminated, which no PG_TRY sees: count what runs as

@@ -44,9 +44,8 @@ typedef struct PgvKnownSet
 	char		pad[128 - 3 * PGV_WAYS * sizeof(uint64) - PGV_WAYS * 4 - sizeof(uint32)];
 } PgvKnownSet;
 
-static PGV_HOT_DATA PgvKnownSet *known = NULL;
-static uint8 no_hint;			/* stand in when memory is short */
-static uint16 no_share = PGV_SHARE_NEW;
+/* Not in the heap: see src/README, Memory. */
+static PgvKnownSet known[PGV_SETS] pg_attribute_aligned(PG_CACHE_LINE_SIZE);
 
 /* The text normalised last. */
 static char *last_text = NULL;
@@ -65,21 +64,6 @@ slice(const PgvStatementRef *ref, int *len)
 	/* of a tree from the catalog the place is not known, nor is the length */
 	*len = ref->location >= 0 && ref->length > 0 ? ref->length : (int) strlen(text);
 	return text;
-}
-
-static bool
-have_known(void)
-{
-	if (unlikely(known == NULL))
-	{
-		char	   *room = MemoryContextAllocExtended(TopMemoryContext,
-													  PGV_SETS * sizeof(PgvKnownSet) + PG_CACHE_LINE_SIZE,
-													  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-
-		if (room != NULL)
-			known = (PgvKnownSet *) CACHELINEALIGN(room);
-	}
-	return known != NULL;
 }
 
 static pg_attribute_hot uint64
@@ -239,8 +223,6 @@ pgv_identity_recall(PgvStatementRef *ref)
 	PgvKnownSet *set;
 	int			way;
 
-	if (unlikely(known == NULL))
-		return false;
 	id = id_of(ref);
 	set = set_of(id);
 	way = find_known(set, id);
@@ -253,25 +235,15 @@ pgv_identity_recall(PgvStatementRef *ref)
 void
 pgv_identity_expect(uint64 queryid)
 {
-	if (likely(known != NULL))
-		PGV_PREFETCH(set_of(queryid ^ PGV_OPTIMISABLE));
+	PGV_PREFETCH(set_of(queryid ^ PGV_OPTIMISABLE));
 }
 
 void
 pgv_identity_learn(PgvStatementRef *ref)
 {
-	uint64		id;
-	PgvKnownSet *set;
+	uint64		id = id_of(ref);
+	PgvKnownSet *set = set_of(id);
 
-	if (unlikely(!have_known()))
-	{
-		ref->route = 0;
-		ref->hint = &no_hint;
-		ref->share = &no_share;
-		return;
-	}
-	id = id_of(ref);
-	set = set_of(id);
 	fill_in(ref, set, add_known(set, id, ref->fingerprint, ref->queryid));
 }
 
@@ -298,8 +270,6 @@ pgv_identity_note_utility(const char *source, int location, int length,
 	ref.location = location;
 	ref.length = length;
 	id = id_of(&ref);
-	if (!have_known())
-		return;
 	set = set_of(id);
 	way = find_known(set, id);
 	if (way < 0)

@@ -36,8 +36,10 @@
 #include "access/xact.h"
 #include "nodes/plannodes.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "collect/loops.h"
+#include "collect/routine.h"
 #include "collect/suggest.h"
 #include "collect/tell.h"
 #include "store/texts.h"
@@ -52,6 +54,7 @@
 #define PGV_INTERVALS 16		/* power of two */
 #define PGV_RUN_MIN 10
 #define PGV_EACH_REPORTED 128
+#define PGV_ROUTINE_REPORTED 64
 #define PGV_STEADY 2.0			/* upper to lower quartile of the intervals */
 #define PGV_PACE_MS 20.0
 #define PGV_REST_SHARE 4		/* wait before a block, to that in it */
@@ -556,6 +559,18 @@ pgv_loops_run(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 	pgv_tell(kind_of(l), l->fingerprint, l->repeats, 0);
 }
 
+/*
+ * What is only suspected may be anybody's hot path: in the end not each repeat is
+ * reported by itself, and of a routine, of which a part is looked at, few are.
+ */
+static int64
+next_report(const PgvLoop *l)
+{
+	if (pgv_routine_is_old(l->fingerprint))
+		return l->repeats + PGV_ROUTINE_REPORTED;
+	return l->repeats + (l->repeats < PGV_EACH_REPORTED ? 1 : l->repeats / 8);
+}
+
 void
 pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 			  const PgvUsage *usage, uint64 rows, TimestampTz now)
@@ -576,11 +591,10 @@ pgv_loops_ran(PgvLoopWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 	pgv_tally_usage(&l->tally, usage, rows);
 	if (!l->finding)
 		return;
-	/* what is only suspected may be anybody's hot path: in the end not each time */
 	if (l->confidence == PGV_SUSPECTED && l->reported &&
 		l->repeats < l->next_report)
 		return;
-	l->next_report = l->repeats + (l->repeats < PGV_EACH_REPORTED ? 1 : l->repeats / 8);
+	l->next_report = next_report(l);
 	report_loop(l, query, ref);
 }
 

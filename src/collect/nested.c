@@ -1006,7 +1006,7 @@ add_run(PgvNested *nested, QueryDesc *query, double time_ms)
 		report_some(r, &now);
 }
 
-void
+pg_noinline void
 pgv_nested_ran(PgvNested *nested, QueryDesc *query, double time_ms)
 {
 	/* a statement of its own inside may have taken its place in the table */
@@ -1016,7 +1016,7 @@ pgv_nested_ran(PgvNested *nested, QueryDesc *query, double time_ms)
 		nested->repeat = NULL;
 }
 
-void
+pg_noinline void
 pgv_nested_fetched(PgvNested *nested, QueryDesc *query)
 {
 	/* a loop of PL/pgSQL, not the client's cursor */

@@ -131,10 +131,12 @@ pgv_now_committed(void)
 
 	if (slot == NULL)
 		return;
+	if (slot->now.phase != PGV_PHASE_COMMITTING && slot->now.phase != PGV_PHASE_IDLE)
+		return;
 	/* a procedure goes on */
-	if (slot->now.phase == PGV_PHASE_COMMITTING && interrupted == PGV_PHASE_EXECUTING)
+	if (unlikely(interrupted == PGV_PHASE_EXECUTING) && slot->now.phase == PGV_PHASE_COMMITTING)
 		slot->now.phase = PGV_PHASE_EXECUTING;
-	else if (slot->now.phase == PGV_PHASE_COMMITTING || slot->now.phase == PGV_PHASE_IDLE)
+	else
 		slot->now.phase = PGV_PHASE_OTHER;
 }
 

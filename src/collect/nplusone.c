@@ -53,6 +53,7 @@
 #include "utils/portal.h"
 #include "utils/timestamp.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "collect/across.h"
 #include "collect/duplicates.h"
@@ -176,8 +177,17 @@ pgv_nplusone_forget(void)
 	anything = false;
 }
 
+static pg_noinline void
+begin_session(const PgvStatementRef *ref, const char *application)
+{
+	pgv_nplusone_forget();
+	last_userid = ref->userid;
+	last_generation = pgv_store_generation();
+	strlcpy(last_application, application, NAMEDATALEN);
+}
+
 /* What ends all that is going on: idleness, another role or name, a reset. */
-static void
+static inline void
 check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 {
 	const char *application = application_name ? application_name : "";
@@ -185,12 +195,7 @@ check_session(const PgvStatementRef *ref, const PgvArrival *arrival)
 	if (arrival->wait_ms > pgv_n_plus_one_max_gap_ms ||
 		ref->userid != last_userid || pgv_store_generation() != last_generation ||
 		strncmp(application, last_application, NAMEDATALEN - 1) != 0)
-	{
-		pgv_nplusone_forget();
-		last_userid = ref->userid;
-		last_generation = pgv_store_generation();
-		strlcpy(last_application, application, NAMEDATALEN);
-	}
+		begin_session(ref, application);
 }
 
 /* Does the client's command define something, or load rows in bulk? */
@@ -1352,7 +1357,7 @@ is_monotonous(const PgvStatementRef *ref, bool reads)
 }
 
 /* A statement that may be a repeat. */
-static void
+static pg_attribute_hot void
 follow_child(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref)
 {
 	bool		reads = (query->operation == CMD_SELECT);
@@ -1418,17 +1423,12 @@ is_routine(QueryDesc *query, const PgvStatementRef *ref)
 		pgv_is_lookup(query) && pgv_routine_passes(ref->fingerprint);
 }
 
-void
-pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
-				   const PgvArrival *arrival, bool child, bool text_kept)
+/* It is not, or something may follow from its rows. */
+static pg_noinline pg_attribute_hot void
+start_watch(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+			const PgvArrival *arrival, bool child, bool text_kept)
 {
-	check_session(ref, arrival);
-	pgv_signs.statements++;
-	if (child && is_routine(query, ref))
-	{
-		pgv_loops_step(ref->fingerprint, arrival->wait_ms);
-		return;
-	}
+	pgv_watch_clear(watch);
 	if (skips_locked(query))
 	{
 		/* it is no repeat, but what follows may be for its rows */
@@ -1449,6 +1449,18 @@ pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref
 		follow_child(watch, query, ref);
 }
 
+void
+pgv_nplusone_start(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
+				   const PgvArrival *arrival, bool child, bool text_kept)
+{
+	check_session(ref, arrival);
+	pgv_signs.statements++;
+	if (child && is_routine(query, ref))
+		pgv_loops_step(ref->fingerprint, arrival->wait_ms);
+	else
+		start_watch(watch, query, ref, arrival, child, text_kept);
+}
+
 /* A burst that the execution was credited to; NULL if it is gone. */
 static PgvBurst *
 credited(const PgvWatch *watch, int i)
@@ -1461,7 +1473,7 @@ credited(const PgvWatch *watch, int i)
 	return b->serial == watch->credits[i].serial ? b : NULL;
 }
 
-DestReceiver *
+pg_noinline pg_attribute_hot DestReceiver *
 pgv_nplusone_run(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 				 bool growing)
 {
@@ -1513,7 +1525,7 @@ tell_others(const PgvWatch *watch, const PgvStatementRef *ref,
 						  watch->across.npredicates > 0);
 }
 
-void
+pg_noinline pg_attribute_hot void
 pgv_nplusone_ran(PgvWatch *watch, QueryDesc *query, const PgvStatementRef *ref,
 				 const PgvUsage *usage, uint64 rows, TimestampTz now,
 				 bool complete)

@@ -30,6 +30,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/shmem.h"
 
+#include "base/server.h"
 #include "collect/pending.h"
 
 #define PGV_PENDING_TRANCHE "pg_vitals_pending"
@@ -223,21 +224,19 @@ same_key(const PgvPendingPart *part, const char *a, const char *b)
 	return different == 0;
 }
 
-pg_attribute_hot void *
-pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
+/* The record of a key that is not where it was last. */
+static pg_noinline void *
+look_for(const PgvPendingPart *part, const void *key, uint8 *hint)
 {
 	PgvSharedPart *mine = part->mine;
-	char	   *record = record_at(part, mine, *hint);
-	uint32		tag;
+	uint32		tag = tag_of(part, key);
 
-	if (likely(*hint < mine->used && same_key(part, record, key)))
-		return delta_of(part, record);
-	tag = tag_of(part, key);
 	for (uint32 i = 0; i < mine->used; i++)
 	{
+		char	   *record = record_at(part, mine, i);
+
 		if (mine->tags[i] != tag)
 			continue;
-		record = record_at(part, mine, i);
 		if (same_key(part, record, key))
 		{
 			*hint = (uint8) i;
@@ -245,6 +244,17 @@ pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
 		}
 	}
 	return NULL;
+}
+
+pg_attribute_hot void *
+pgv_pending_find(const PgvPendingPart *part, const void *key, uint8 *hint)
+{
+	PgvSharedPart *mine = part->mine;
+	char	   *record = record_at(part, mine, *hint);
+
+	if (likely(*hint < mine->used && same_key(part, record, key)))
+		return delta_of(part, record);
+	return look_for(part, key, hint);
 }
 
 void *

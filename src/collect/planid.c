@@ -49,7 +49,7 @@ typedef struct PgvKnownPlan
 	uint8		text;			/* a PgvPlanText */
 } PgvKnownPlan;
 
-static PGV_HOT_DATA PgvKnownPlan *known = NULL;
+static PgvKnownPlan known[PGV_PLANS];
 
 static inline uint64
 mix(uint64 h, uint64 value)
@@ -106,23 +106,17 @@ quick_index(uint64 h, Oid index, ScanDirection direction, List *quals)
 	return mix(h, ((uint64) index << 32) + ((uint64) (direction + 1) << 16) + list_length(quals));
 }
 
-/* What a node of this kind has that others have not. */
-static uint64
-quick_details(uint64 h, const Plan *plan, const PlannedStmt *stmt)
+/* What a node of this kind has that others have not; of the most frequent, see below. */
+static pg_noinline uint64
+quick_others(uint64 h, const Plan *plan, const PlannedStmt *stmt)
 {
 	switch (nodeTag(plan))
 	{
-		case T_SeqScan:
 		case T_SampleScan:
 		case T_TidScan:
 		case T_TidRangeScan:
 		case T_BitmapHeapScan:
 			return quick_relation(h, plan, stmt);
-		case T_IndexScan:
-			h = quick_index(h, ((const IndexScan *) plan)->indexid,
-							((const IndexScan *) plan)->indexorderdir,
-							((const IndexScan *) plan)->indexqual);
-			return mix(h, list_length(((const IndexScan *) plan)->indexorderby));
 		case T_IndexOnlyScan:
 			return quick_index(h, ((const IndexOnlyScan *) plan)->indexid,
 							   ((const IndexOnlyScan *) plan)->indexorderdir,
@@ -164,6 +158,21 @@ quick_details(uint64 h, const Plan *plan, const PlannedStmt *stmt)
 		default:
 			return h;
 	}
+}
+
+static inline uint64
+quick_details(uint64 h, const Plan *plan, const PlannedStmt *stmt)
+{
+	if (IsA(plan, IndexScan))
+	{
+		const IndexScan *scan = (const IndexScan *) plan;
+
+		h = quick_index(h, scan->indexid, scan->indexorderdir, scan->indexqual);
+		return mix(h, list_length(scan->indexorderby));
+	}
+	if (IsA(plan, SeqScan))
+		return quick_relation(h, plan, stmt);
+	return quick_others(h, plan, stmt);
 }
 
 static pg_attribute_hot uint64
@@ -878,15 +887,6 @@ make_id(const PlannedStmt *stmt)
 
 /* ----- what is known ----- */
 
-static bool
-have_known(void)
-{
-	if (unlikely(known == NULL))
-		known = MemoryContextAllocExtended(TopMemoryContext, PGV_PLANS * sizeof(PgvKnownPlan),
-										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-	return known != NULL;
-}
-
 /* A new plan takes the first of its two places; who was there, the other. */
 static PgvKnownPlan *
 add_known(uint64 key, uint64 planid)
@@ -922,13 +922,6 @@ pgv_planid_identify(PgvPlanRef *ref, uint64 fingerprint, const PlannedStmt *stmt
 	ref->total_cost = plan->total_cost;
 	ref->rows = plan->plan_rows;
 	ref->captured = false;
-	if (unlikely(!have_known()))
-	{
-		ref->planid = make_id(stmt);
-		ref->known = NULL;
-		ref->text = PGV_PLANTEXT_NEVER;
-		return;
-	}
 	ref->known = find_known(key);
 	if (unlikely(ref->known == NULL))
 		ref->known = add_known(key, make_id(stmt));
@@ -941,6 +934,6 @@ pgv_planid_set_text(PgvPlanRef *ref, PgvPlanText text)
 {
 	ref->text = text;
 	/* another plan may have taken its place since */
-	if (ref->known != NULL && ref->known->planid == ref->planid)
+	if (ref->known->planid == ref->planid)
 		ref->known->text = text;
 }

@@ -53,7 +53,7 @@ typedef struct PgvPlanRef
 	int			generic;		/* 1, 0 (custom), or -1: not known */
 	PgvPlanText text;			/* of this statement and plan, when it began */
 	bool		captured;		/* the text was captured for this execution */
-	struct PgvKnownPlan *known;	/* where that is remembered, or NULL */
+	struct PgvKnownPlan *known;	/* where that is remembered */
 } PgvPlanRef;
 
 /*

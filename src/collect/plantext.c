@@ -249,7 +249,7 @@ try_to_capture(PgvPlanRef *plan, uint64 id, QueryDesc *query)
 	}
 }
 
-void
+pg_noinline void
 pgv_plantext_started(PgvPlanRef *plan, const PgvStatementRef *ref, QueryDesc *query)
 {
 	uint64		id = pgv_plantext_id(MyDatabaseId, ref->fingerprint, plan->planid);

@@ -80,7 +80,7 @@ typedef struct PgvKnownShape
 	Oid			declared[PGV_RESULT_COLUMNS];	/* types, domains as such */
 } PgvKnownShape;
 
-static PgvKnownShape *shapes = NULL;	/* PGV_SHAPES, by queryid */
+static PgvKnownShape shapes[PGV_SHAPES];	/* by queryid */
 static const PgvShape no_shape;
 static PGV_HOT_DATA PgvProducers *producers = NULL;
 static uint64 next_serial = 1;
@@ -247,12 +247,6 @@ pgv_shape_of(QueryDesc *query, uint64 queryid, PgvCapture *capture)
 {
 	capture->shape = &no_shape;
 	if (query->tupDesc == NULL || query->tupDesc->natts == 0)
-		return;
-	if (shapes == NULL)
-		shapes = MemoryContextAllocExtended(TopMemoryContext,
-											PGV_SHAPES * sizeof(PgvKnownShape),
-											MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-	if (shapes == NULL)
 		return;
 	capture->known = known_shape(query, queryid);
 	if (capture->known == NULL)

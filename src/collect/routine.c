@@ -48,6 +48,15 @@ pgv_routine_passes(uint64 fingerprint)
 	return (counts[i].count++ & (PGV_ROUTINE_PERIOD - 1)) >= PGV_ROUTINE_LOOK;
 }
 
+bool
+pgv_routine_is_old(uint64 fingerprint)
+{
+	int			i = fingerprint & (PGV_ROUTINES - 1);
+
+	return counts[i].tag == (uint32) (fingerprint >> 32) &&
+		counts[i].count >= PGV_ROUTINE_PERIOD;
+}
+
 void
 pgv_routine_wake(uint64 fingerprint)
 {

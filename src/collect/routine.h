@@ -16,6 +16,9 @@
  */
 extern bool pgv_routine_passes(uint64 fingerprint);
 
+/* Has the statement been passed by before, and shown no pattern since? */
+extern bool pgv_routine_is_old(uint64 fingerprint);
+
 /* The statement shows a pattern: it is no routine. */
 extern void pgv_routine_wake(uint64 fingerprint);
 

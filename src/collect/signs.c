@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "nodes/plannodes.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "collect/signs.h"
 
@@ -53,7 +54,7 @@ static uint64 write_clock = 1;
 static uint64 all_written = 0;	/* clock of the last write to who knows what */
 
 /* About what the way to the client and back takes: the least of the last waits. */
-static double
+static pg_noinline double
 way_ms(void)
 {
 	float		least = recent_waits[0];

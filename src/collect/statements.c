@@ -22,6 +22,7 @@
 #include "access/xact.h"
 #include "utils/timestamp.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "collect/plantext.h"
 #include "collect/statements.h"
@@ -361,7 +362,7 @@ const PgvKind pgv_kind_statements = {
 	.valid = statements_valid,
 };
 
-PgvPendingPart pgv_pending_statements = {
+PGV_HOT_DATA PgvPendingPart pgv_pending_statements = {
 	.kind = &pgv_kind_statements,
 	.delta_size = sizeof(PgvStatementDelta),
 	.records = 32,

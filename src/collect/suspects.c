@@ -53,7 +53,7 @@ pgv_suspects_shmem_init(void)
 		memset(pgv_suspects, 0, pgv_suspects_shmem_size());
 }
 
-bool
+pg_noinline bool
 pgv_suspects_turn(PgvSuspect *place)
 {
 	/* what was left unknown looks like an empty place */

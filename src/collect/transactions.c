@@ -46,6 +46,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "base/server.h"
 #include "base/settings.h"
 #include "collect/now.h"
 #include "collect/routes.h"
