@@ -71,7 +71,7 @@ pgv_shape_is_double(const PgvSequence *shape, uint32 p)
 }
 
 /* Only the last steps are needed. */
-static pg_noinline pg_attribute_unused() void
+pg_attribute_unused() static pg_noinline void
 pgv_shape_shift(PgvSequence *shape)
 {
 	shape->n = 2 * PGV_SHAPE_PERIOD;
@@ -96,7 +96,7 @@ pgv_shape_append(PgvSequence *shape, uint64 fingerprint)
 }
 
 /* Have the last statements only repeated those before them? */
-static pg_noinline pg_attribute_unused() void
+pg_attribute_unused() static pg_noinline void
 pgv_shape_fold(PgvSequence *shape, uint64 fingerprint)
 {
 	for (uint32 p = 2; p <= PGV_SHAPE_PERIOD && 2 * p <= shape->n; p++)
