@@ -10,7 +10,9 @@
  *
  * Whatever is included after this header says the server's names as ever, and
  * means the table.  It includes whatever declares them, so that no declaration
- * comes afterwards.
+ * comes afterwards.  A name stands twice below: no macro can define another.
+ * libc's string functions and sigsetjmp are not in it, for the compiler knows
+ * them by name (that the latter returns twice, for one).
  *
  *-------------------------------------------------------------------------
  */

@@ -118,6 +118,7 @@ pgv_shape_add(PgvSequence *shape, uint64 fingerprint)
 	if (pgv_shape_repeats(shape, fingerprint))
 		return;
 	pgv_shape_append(shape, fingerprint);
+	/* two of the shortest period */
 	if (shape->n >= 4)
 		pgv_shape_fold(shape, fingerprint);
 }
